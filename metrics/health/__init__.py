@@ -1,0 +1,1 @@
+"""Predictors of the pillar Healthy Environment & Access to Good Health Care."""

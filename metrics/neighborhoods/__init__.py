@@ -1,0 +1,1 @@
+"""Predictors of the pillar Opportunity-Rich & Inclusive Neighborhoods."""

@@ -1,0 +1,213 @@
+"""How a predictor declares itself. Everything else about it (files, dictionary, checks, UI) is derived from this."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import polars as pl
+
+from schemas.estimate import ESTIMATE, Limits
+from schemas.labels import ALL, LEVELS, SAMPLES, SUBGROUPS, Level
+
+Pillar = Literal["rewarding_work", "education", "neighborhoods", "health", "governance"]
+PILLARS: Final[dict[Pillar, str]] = {
+    "rewarding_work": "Rewarding Work",
+    "education": "High-Quality Education",
+    "neighborhoods": "Opportunity-Rich & Inclusive Neighborhoods",
+    "health": "Healthy Environment & Access to Good Health Care",
+    "governance": "Responsive & Just Governance",
+}
+Interval = Literal["none", "sampling", "suppression"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One published figure.
+
+    `unit` is a short word for readers (share, ratio, dollars, count, rate per 100,000, index 0-100, ...).
+    `minimum`/`maximum` are hard limits of the value. `interval` tells what `lb`/`ub` mean: a 95 % sampling interval,
+    or the range left open by suppression at the source. `text_format` is set where the reference publishes text made
+    from numerator and denominator, e.g. "{numerator:.3f}:{denominator:.3f}". A metric with `published=False` appears
+    in the long file only.
+    """
+
+    column: str
+    title: str
+    unit: str
+    minimum: float | None = 0.0
+    maximum: float | None = None
+    interval: Interval = "none"
+    text_format: str | None = None
+    published: bool = True
+    sentence: str = ""
+
+    @property
+    def limits(self) -> Limits:
+        """What the gate checks."""
+        return Limits(self.minimum, self.maximum, self.interval != "none")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One source sample of a predictor: its years, levels and subgroups, and the tables it is made from.
+
+    `subgroups` maps a subgroup type to the labels published for it; the type "all" is always there and need not be
+    listed. `overall` is true if the overall file (11/61) takes its figure from this series. `tables` are the input
+    tables without which the series cannot be computed (names of `estimate` parameters). `metrics` limits the series
+    to some of the predictor's metrics; empty means all.
+    """
+
+    sample: str
+    years: tuple[int, ...]
+    tables: tuple[str, ...]
+    levels: tuple[Level, ...] = LEVELS
+    subgroups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    overall: bool = True
+    metrics: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sample not in SAMPLES:
+            raise ValueError(f"sample {self.sample!r} is not in the closed list")
+        for kind, labels in self.subgroups.items():
+            if kind == "all" or not set(labels) <= set(SUBGROUPS[kind]):
+                raise ValueError(f"subgroups {kind}: {labels} are not in the closed list")
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """(subgroup_type, subgroup) pairs, `All` first."""
+        return [("all", ALL), *((kind, label) for kind, labels in self.subgroups.items() for label in labels)]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """One of the 24 predictors: names for readers, what is published, and the series that make it up."""
+
+    key: str
+    title: str
+    pillar: Pillar
+    definition: str
+    metrics: tuple[Metric, ...]
+    series: tuple[Series, ...]
+    sources: tuple[str, ...]
+    method: str
+    notes: tuple[str, ...] = ()
+    breaks: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """All years in which some series exists."""
+        return tuple(sorted({y for s in self.series for y in s.years}))
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Levels for which some series exists."""
+        return tuple(level for level in LEVELS if any(level in s.levels for s in self.series))
+
+    def metric(self, column: str) -> Metric:
+        """The metric of that column name."""
+        return next(m for m in self.metrics if m.column == column)
+
+    def metrics_of(self, series: Series) -> tuple[Metric, ...]:
+        """The metrics a series computes."""
+        return tuple(m for m in self.metrics if not series.metrics or m.column in series.metrics)
+
+    def limits(self) -> dict[str, Limits]:
+        """Gate limits by metric column."""
+        return {m.column: m.limits for m in self.metrics}
+
+    def cells(self, year: int) -> Iterator[tuple[Series, Level, str, str, Metric]]:
+        """Every (series, level, subgroup type, subgroup, metric) that must exist in `year`."""
+        for series in self.series:
+            if year in series.years:
+                for level in series.levels:
+                    for kind, label in series.cells:
+                        for metric in self.metrics_of(series):
+                            yield series, level, kind, label, metric
+
+
+Estimator = Callable[..., pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A predictor of the catalog with its functions; `estimate` is None while the predictor is not built yet."""
+
+    predictor: Predictor
+    estimate: Estimator | None
+    explain: Callable[..., Any] | None
+
+    @property
+    def built(self) -> bool:
+        """Whether the predictor can be computed."""
+        return self.estimate is not None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Upstream tables: the parameter names of `estimate`, apart from `year`."""
+        if self.estimate is None:
+            return ()
+        return tuple(p for p in inspect.signature(self.estimate).parameters if p != "year")
+
+
+def expected_keys(predictor: Predictor, year: int, spine: pl.DataFrame) -> pl.DataFrame:
+    """The key of every estimate that must exist in `year`: the spine crossed with the predictor's cells.
+
+    `spine` has level, state, geo (one row per geography of the year). Returns the eight key columns of `Estimate`.
+    """
+    cells = pl.DataFrame(
+        [(level, kind, label, metric.column, s.sample) for s, level, kind, label, metric in predictor.cells(year)],
+        schema=dict.fromkeys(("level", "subgroup_type", "subgroup", "metric", "sample"), pl.String),
+        orient="row",
+    ).unique(maintain_order=True)
+    return (
+        spine.select("level", "state", "geo")
+        .join(cells, on="level", how="inner")
+        .select(pl.lit(year, dtype=ESTIMATE["year"]).alias("year"), "level", "state", "geo", *cells.columns[1:])
+    )
+
+
+def complete(
+    computed: pl.DataFrame,
+    predictor: Predictor,
+    year: int,
+    spine: pl.DataFrame,
+    *,
+    owed: frozenset[str] = frozenset(),
+    default_reason: str = "area not covered by source",
+) -> pl.DataFrame:
+    """Fill `computed` up to the whole universe of the year, so that every missing value has a row and a reason.
+
+    `computed` has any subset of the `Estimate` columns (the key without `year` at least), at most one row per key.
+    Rows outside the universe are an error of the estimator and stay in the frame, where the gate reports them. `owed`
+    names input tables that could not be had: the values of every series that needs one of them are null with reason
+    "input owed". Other absent rows, and null values without a reason, get `default_reason`. Quality and bounds of null
+    values are removed. Returns an `Estimate` frame sorted by key.
+    """
+    rows = computed.with_columns(pl.lit(year, dtype=ESTIMATE["year"]).alias("year"))
+    rows = rows.select(
+        (pl.col(c).cast(t) if c in rows.columns else pl.lit(None, dtype=t).alias(c)) for c, t in ESTIMATE.items()
+    )
+    unknown = set(computed.columns) - set(ESTIMATE)
+    if unknown:
+        raise ValueError(f"{predictor.key}: unknown columns {sorted(unknown)}")
+    keys = expected_keys(predictor, year, spine)
+    absent = keys.join(rows, on=keys.columns, how="anti")
+    owed_samples = [s.sample for s in predictor.series if year in s.years and owed & set(s.tables)]
+    reason = (
+        pl.when(pl.col("reason").is_not_null() | pl.col("value").is_not_null())
+        .then(pl.col("reason"))
+        .when(pl.col("sample").is_in(owed_samples))
+        .then(pl.lit("input owed"))
+        .otherwise(pl.lit(default_reason))
+    )
+    missing = pl.col("value").is_null()
+    return (
+        pl.concat([rows, absent], how="diagonal")
+        .select(list(ESTIMATE))
+        .with_columns(reason.alias("reason"))
+        .with_columns(pl.when(~missing).then(pl.col(c)).alias(c) for c in ("lb", "ub", "quality"))
+        .sort("level", "state", "geo", "sample", "subgroup_type", "subgroup", "metric")
+    )

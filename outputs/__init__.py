@@ -1,0 +1,1 @@
+"""From estimates to what readers take: published files, dictionary, database, release, trace."""

@@ -1,0 +1,108 @@
+"""Closed lists: levels, samples, subgroup types and labels, quality words, reasons. Published spellings exactly."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Level = Literal["county", "place"]
+LEVELS: Final[tuple[Level, ...]] = ("county", "place")
+GEO_WIDTH: Final[dict[str, int]] = {"county": 3, "place": 5}
+
+ALL: Final = "All"
+
+RACE_ETHNICITY: Final = ("Black, Non-Hispanic", "White, Non-Hispanic", "Other Races and Ethnicities", "Hispanic")
+GENDER: Final = ("Male", "Female")
+DISABILITY: Final = ("With Disability", "Without Disability")
+INDUSTRY: Final = (
+    "Goods Producing",
+    "Public Administration",
+    "Trade, Transit, Utilities",
+    "Information Services",
+    "Professional Services",
+    "Education and Health",
+    "Leisure and Other",
+)
+HOUSEHOLD_INCOME: Final = ("Less than $50,000", "$50,000 or More")
+TENURE: Final = ("Renter", "Owner")
+HOUSEHOLDER_AGE: Final = ("Under Age 45", "Age 45 and Over")
+JUVENILE_AGE: Final = ("Age 10 to 14", "Age 15 to 17")
+RACE_SHARE: Final = ("Neighborhoods of color", "White neighborhoods", "Mixed neighborhoods")
+POVERTY: Final = ("High-Poverty", "Not High-Poverty")
+DISADVANTAGE: Final = ("Economically Disadvantaged", "Not Economically Disadvantaged")
+MOTHERS_EDUCATION: Final = (
+    "Less than High School",
+    "GED/High School Degree",
+    "Some College",
+    "College Degree or Higher",
+)
+
+# Every label a subgroup type may carry, in the row order of the published files.
+# "race-share" (neighborhood type) is published under the type "race-ethnicity"; inside the project it is its own.
+SUBGROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "all": (ALL,),
+    "race-ethnicity": (
+        "Black",
+        "Black, Non-Hispanic",
+        "White",
+        "White, Non-Hispanic",
+        "Other Races and Ethnicities",
+        "Hispanic",
+    ),
+    "race-share": RACE_SHARE,
+    "income": (*DISADVANTAGE, *HOUSEHOLD_INCOME, *POVERTY),
+    "age": (*HOUSEHOLDER_AGE, *JUVENILE_AGE),
+    "gender": GENDER,
+    "tenure": TENURE,
+    "disability": DISABILITY,
+    "industry": INDUSTRY,
+    "mothers-education": MOTHERS_EDUCATION,
+}
+
+QUALITY_WORDS: Final[dict[int, str]] = {1: "Strong", 2: "Marginal", 3: "Weak"}
+
+# Source samples an estimate can come from; part of the key, because two samples of one year may both be published.
+SAMPLES: Final[dict[str, str]] = {
+    "acs1": "American Community Survey microdata, 1-year file",
+    "acs5": "American Community Survey microdata, 5-year file",
+    "acs5_tables": "American Community Survey tables, 5-year",
+    "qcew_annual": "Quarterly Census of Employment and Wages, annual averages, with the MIT Living Wage Calculator",
+    "debt_in_america": "Urban Institute, Debt in America (credit-bureau data)",
+    "seda": "Stanford Education Data Archive",
+    "meps_ccd": "Model Estimates of Poverty in Schools with the Common Core of Data",
+    "edfacts": "EDFacts / ED Data Express, homeless students",
+    "cbp": "County Business Patterns",
+    "social_capital_atlas": "Social Capital Atlas",
+    "cnt_ht": "CNT Housing and Transportation Affordability Index",
+    "airtoxscreen": "EPA NATA / AirToxScreen",
+    "ahrf": "HRSA Area Health Resources Files",
+    "chr": "County Health Rankings",
+    "wonder": "CDC WONDER",
+    "elections": "Presidential returns with citizen voting-age population",
+    "nibrs": "FBI National Incident-Based Reporting System",
+}
+
+# Why a value is missing or its quality lowered. The key is what the `reason` column holds; the sentence is for readers.
+REASONS: Final[dict[str, str]] = {
+    "input owed": "A source file this figure needs was not available when this release was made.",
+    "effective sample below 30": "Too few people or households of this group were sampled here (fewer than 30).",
+    "area not covered by source": "The source publishes nothing for this area in this year.",
+    "suppressed at source": "The agency withholds this figure to protect the people or firms behind it.",
+    "unreliable at source": "The agency marks this figure as too unreliable to publish.",
+    "group not present": "Nobody of this group lives here according to the source.",
+    "denominator is zero": "There is nothing to divide by: the source counts zero people, households or firms.",
+    "suppressed by us": "Withheld after review because the figure is implausible; see the suppression list.",
+    "source on old counties": "The source still reports Connecticut's former counties, not its planning regions.",
+    "bound not defined": "The figure stands, but one end of its interval cannot be computed from so small a sample.",
+    "area smaller than its sampling area": (
+        "The survey samples a larger area that this one shares with its neighbors; "
+        "the figure describes mostly those neighbors."
+    ),
+    "area partly outside its sampling area": "The survey's areas follow this one's borders only in part.",
+    "few establishments": "Fewer than 30 workplaces stand behind this figure.",
+    "small population": "So few people stand behind this figure that it may move a lot from year to year.",
+    "high sampling error": "The margin of error is large compared with the figure.",
+    "low coverage": "Only part of the people, schools or agencies here are in the source.",
+    "pooled area": "The source gives one figure for several small areas together.",
+    "estimated at source": "The source models or bounds this figure instead of counting it.",
+    "not defined by method": "The method gives no figure for this group or year.",
+}

@@ -1,0 +1,1 @@
+"""Deterministic SYNTHETIC raw files in the agencies' own formats, for the profile `sample`."""

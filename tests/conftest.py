@@ -1,0 +1,37 @@
+"""Shared fixtures. Real files are read from the shared folder; they are never part of the project."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _shared() -> Path | None:
+    folder = Path(os.environ.get("MOBILITY_SHARED", ROOT.parent / "shared"))
+    return folder if (folder / "mirror").is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real agency files and published results (setting MOBILITY_SHARED, default ../shared)."""
+    folder = _shared()
+    if folder is None:
+        message = "the shared folder with real files is missing; set MOBILITY_SHARED"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mirror(shared: Path) -> Path:
+    """Real source files, laid out as the raw store."""
+    return shared / "mirror"
+
+
+@pytest.fixture(scope="session")
+def realcases(shared: Path) -> Path:
+    """Raw input and published result pairs."""
+    return shared / "realcases"
