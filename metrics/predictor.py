@@ -175,7 +175,8 @@ def expected_keys(predictor: Predictor, year: int, spine: pl.DataFrame) -> pl.Da
 
 def _owed_cells(predictor: Predictor, year: int, owed: frozenset[str]) -> pl.DataFrame:
     """Cells of `year` that no series with all its tables gives. Columns: level .. sample of the key, `owed` (true)."""
-    whole, lacking = set(), set()
+    whole: set[tuple[str, ...]] = set()
+    lacking: set[tuple[str, ...]] = set()
     for series, level, kind, label, metric in predictor.cells(year):
         cell = (level, kind, label, metric.column, series.sample)
         (lacking if owed & set(series.tables) else whole).add(cell)

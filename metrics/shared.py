@@ -14,8 +14,8 @@ SAMPLING_AREAS: Final = (
 )
 FIVE_YEARS: Final = "A figure pools five years of interviews, named by the last one; neighboring figures share years."
 TWO_SAMPLES: Final = (
-    "The overall figure comes from the 1-year file; subgroups, and the figure for everybody shown beside them, come from "
-    "the 5-year file. The two may differ."
+    "The overall figure comes from the 1-year file; subgroups, and the figure for everybody shown beside them, come "
+    "from the 5-year file. The two may differ."
 )
 PUMA_MIX_2014: Final = (
     "Interviews of 2010 and 2011 in the 2014 5-year file were coded to the sampling areas of the 2000 census."

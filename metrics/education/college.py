@@ -35,8 +35,8 @@ PREDICTOR = Predictor(
         SAMPLING_AREAS,
         FIVE_YEARS,
         PUMA_MIX_2014,
-        "Everybody is counted where they live, dormitories and prisons included, so areas with a large campus or prison "
-        "reflect those residents.",
+        "Everybody is counted where they live, dormitories and prisons included, so areas with a large campus or "
+        "prison reflect those residents.",
         "Shares near 100 percent have an interval cut off at 100 percent.",
     ),
     breaks=((2023, CONNECTICUT), (2023, NEW_PUMAS)),

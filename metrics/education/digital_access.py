@@ -11,8 +11,8 @@ PREDICTOR = Predictor(
     title="Digital access",
     pillar="education",
     definition=(
-        "Share of households that have a computer (desktop, laptop or tablet) and a subscription to high-speed internet by "
-        "cable, fiber or DSL."
+        "Share of households that have a computer (desktop, laptop or tablet) and a subscription to high-speed "
+        "internet by cable, fiber or DSL."
     ),
     metrics=(
         Metric(
@@ -36,8 +36,8 @@ PREDICTOR = Predictor(
     notes=(
         SAMPLING_AREAS,
         FIVE_YEARS,
-        "Satellite, fixed wireless and mobile connections do not count as high-speed. Households in areas for which the "
-        "agency withholds the answer (some in 2023) are left out.",
+        "Satellite, fixed wireless and mobile connections do not count as high-speed. Households in areas for which "
+        "the agency withholds the answer (some in 2023) are left out.",
         "The line between the income groups is $50,000 in dollars of the data year. Race and ethnicity are the "
         "householder's.",
     ),

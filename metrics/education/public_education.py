@@ -7,7 +7,7 @@ from metrics.shared import ROUGH_PLACES
 from schemas.labels import DISADVANTAGE, GENDER
 
 YEARS = (2014, 2015, 2016, 2017, 2018)
-SUBGROUPS = {
+SUBGROUPS: dict[str, tuple[str, ...]] = {
     # Other races and ethnicities have no learning rate.
     "race-ethnicity": ("Black, Non-Hispanic", "White, Non-Hispanic", "Hispanic"),
     "income": DISADVANTAGE,
@@ -19,8 +19,8 @@ PREDICTOR = Predictor(
     title="Effective public education",
     pillar="education",
     definition=(
-        "How many grade levels public school students gain per school year in English language arts between grades 3 and "
-        "8. A value of 1 is about the national average."
+        "How many grade levels public school students gain per school year in English language arts between grades 3 "
+        "and 8. A value of 1 is about the national average."
     ),
     metrics=(
         Metric(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from metrics.predictor import Metric, Predictor, Series
 
 # The source knows no mixed neighborhoods.
-NEIGHBORHOODS = {"race-share": ("Neighborhoods of color", "White neighborhoods")}
+NEIGHBORHOODS: dict[str, tuple[str, ...]] = {"race-share": ("Neighborhoods of color", "White neighborhoods")}
 
 PREDICTOR = Predictor(
     key="financial_security",
@@ -56,20 +56,21 @@ PREDICTOR = Predictor(
     notes=(
         "The figures are the publisher's, made from a sample of credit-bureau records that is not public. It withholds "
         "areas with fewer than 50 records.",
-        "City figures (2021) measure derogatory debt, which includes charge-offs and more, for about 100 cities. They do "
-        "not compare with the county figures.",
+        "City figures (2021) measure derogatory debt, which includes charge-offs and more, for about 100 cities. They "
+        "do not compare with the county figures.",
         "Only the county figures of 2018 have an interval.",
-        "Neighborhood type is the racial makeup of the ZIP code. The dividing line is 60 percent in 2018 and 2022, and 50 "
-        "percent in the city figures of 2021 and the county figures of 2023; areas between the lines are in no group.",
-        "The source lists Connecticut's former counties, so the planning regions have no figures in 2022 and 2023. In 2022 "
-        "it also lists Valdez-Cordova, Alaska, in place of Chugach and Copper River.",
+        "Neighborhood type is the racial makeup of the ZIP code. The dividing line is 60 percent in 2018 and 2022, "
+        "and 50 percent in the city figures of 2021 and the county figures of 2023; areas between the lines are in no "
+        "group.",
+        "The source lists Connecticut's former counties, so the planning regions have no figures in 2022 and 2023. In "
+        "2022 it also lists Valdez-Cordova, Alaska, in place of Chugach and Copper River.",
     ),
     breaks=(
         (2022, "Connecticut has no figures from this year on."),
         (
             2023,
-            "From 2022 credit bureaus dropped paid and small medical collections from their records, so part of the fall "
-            "since the earlier years is a change of rules.",
+            "From 2022 credit bureaus dropped paid and small medical collections from their records, so part of the "
+            "fall since the earlier years is a change of rules.",
         ),
         (2023, "The dividing line between neighborhood types moves from 60 to 50 percent."),
     ),

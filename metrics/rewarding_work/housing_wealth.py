@@ -21,7 +21,7 @@ def _ratio(group: str, words: str) -> Metric:
         "ratio",
         text_format="{numerator:.3f}:{denominator:.3f}",
         sentence=(
-            f"In {{year}}, {words} households held {{numerator:.1%}} of the value of owner-occupied homes in {{name}} and "
+            f"In {{year}}, {words} households held {{numerator:.1%}} of the value of owned homes in {{name}} and "
             "were {denominator:.1%} of its households."
         ),
     )
@@ -34,7 +34,7 @@ def _value_share(group: str, words: str) -> Metric:
         "share",
         maximum=1.0,
         published=False,
-        sentence=f"In {{year}}, {words} households held {{value:.1%}} of the value of owner-occupied homes in {{name}}.",
+        sentence=f"In {{year}}, {words} households held {{value:.1%}} of the value of owned homes in {{name}}.",
     )
 
 
@@ -54,8 +54,8 @@ PREDICTOR = Predictor(
     title="Wealth-building opportunities",
     pillar="rewarding_work",
     definition=(
-        "A racial or ethnic group's share of the total value of the area's owner-occupied homes, next to the group's share "
-        "of all its households. Equal shares mean that home wealth is spread as the households are."
+        "A racial or ethnic group's share of the total value of the area's owner-occupied homes, next to the group's "
+        "share of all its households. Equal shares mean that home wealth is spread as the households are."
     ),
     metrics=(
         *(_ratio(group, words) for group, words in GROUPS.items()),
@@ -67,12 +67,12 @@ PREDICTOR = Predictor(
     method="housing_wealth.md",
     notes=(
         SAMPLING_AREAS,
-        "Published as text, the two shares with three decimals and a colon between; the numbers themselves are in the long "
-        "file.",
-        "Home values are the owners' own estimates and capped by the agency state by state, which matters where homes are "
-        "very expensive.",
-        "The group and the age are those of the householder. Figures of small groups rest on few households and move a lot "
-        "from year to year.",
+        "Published as text, the two shares with three decimals and a colon between; the numbers themselves are in the "
+        "long file.",
+        "Home values are the owners' own estimates and capped by the agency state by state, which matters where homes "
+        "are very expensive.",
+        "The group and the age are those of the householder. Figures of small groups rest on few households and move "
+        "a lot from year to year.",
     ),
     breaks=((2022, CONNECTICUT), (2022, NEW_PUMAS)),
 )

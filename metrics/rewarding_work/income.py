@@ -31,8 +31,8 @@ PREDICTOR = Predictor(
     title="Opportunities for income",
     pillar="rewarding_work",
     definition=(
-        "Household income before taxes at the 20th, 50th and 80th percentile: the incomes that 20, 50 and 80 percent of "
-        "the area's households do not exceed."
+        "Household income before taxes at the 20th, 50th and 80th percentile: the incomes that 20, 50 and 80 percent "
+        "of the area's households do not exceed."
     ),
     metrics=(_percentile(20), _percentile(50), _percentile(80)),
     series=(
@@ -54,10 +54,9 @@ PREDICTOR = Predictor(
         FIVE_YEARS,
         PUMA_MIX_2014,
         "Dollars are those of the data year; nothing is adjusted for inflation between years.",
-        "The race, ethnicity or gender of a household is that of its reference person. People in group quarters, such as "
-        "dormitories and nursing homes, are left out.",
-        "Incomes of zero or below are kept. The agency caps very high incomes, which does not touch these percentiles in "
-        "most areas.",
+        "The race, ethnicity or gender of a household is that of its reference person. People in group quarters, such "
+        "as dormitories and nursing homes, are left out.",
+        "Incomes of zero or below are kept. The agency caps very high components of income.",
         "Percentiles and interval ends are incomes that were reported, so an end may equal the figure itself; from a "
         "small sample one end can be missing.",
     ),
