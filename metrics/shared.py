@@ -31,5 +31,9 @@ NEW_YORK: Final = (
 )
 
 CONNECTICUT: Final = "Connecticut's eight counties are replaced by nine planning regions with other borders."
+NIBRS_CONNECTICUT: Final = (
+    " In 2022 police agencies were still filed under the counties, so the regions have no figures that year."
+)
+WONDER_CONNECTICUT: Final = " The source still uses the counties, so the regions have no figures."
 NEW_PUMAS: Final = "Sampling areas follow the 2020 census instead of the 2010 census."
 NEW_TRACTS: Final = "Census tracts follow the 2020 census instead of the 2010 census."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrics.predictor import Metric, Predictor, Series
-from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_COVERAGE
+from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
 
 YEARS = (2021, 2022, 2023)
 TABLES = ("nibrs_offenses", "nibrs_agencies", "acs_area_population")
@@ -14,7 +14,7 @@ def _rate(kind: str) -> Metric:
         f"rate_crime_{kind}",
         f"Reported {kind} crimes per 100,000 people",
         "rate per 100,000",
-        sentence=f"In {{year}}, {{value:,.0f}} {kind} crimes per 100,000 people were reported to the police in {{name}}.",
+        sentence=f"In {{year}}, {{value:,.0f}} {kind} crimes per 100,000 people were reported to police in {{name}}.",
     )
 
 
@@ -41,11 +41,5 @@ PREDICTOR = Predictor(
         "in 2023.",
         "An agency that serves several counties is shared out by their populations.",
     ),
-    breaks=(
-        (
-            2022,
-            CONNECTICUT
-            + " Agencies were still filed under the counties in 2022, so the regions have no figures that year.",
-        ),
-    ),
+    breaks=((2022, CONNECTICUT + NIBRS_CONNECTICUT),),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrics.predictor import Metric, Predictor, Series
-from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_COVERAGE
+from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
 from schemas.labels import GENDER, JUVENILE_AGE
 
 YEARS = (2021, 2022, 2023)
@@ -45,11 +45,5 @@ PREDICTOR = Predictor(
         "Withheld before 2023 as implausible: New York County, Sacramento and Santa Clara Counties, and the cities of "
         "New York, Sacramento and San Jose.",
     ),
-    breaks=(
-        (
-            2022,
-            CONNECTICUT
-            + " Agencies were still filed under the counties in 2022, so the regions have no figures that year.",
-        ),
-    ),
+    breaks=((2022, CONNECTICUT + NIBRS_CONNECTICUT),),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrics.predictor import Metric, Predictor, Series
-from metrics.shared import CONNECTICUT
+from metrics.shared import CONNECTICUT, WONDER_CONNECTICUT
 from schemas.labels import MOTHERS_EDUCATION, RACE_ETHNICITY
 
 PREDICTOR = Predictor(
@@ -39,5 +39,5 @@ PREDICTOR = Predictor(
         "education, are the mother's.",
         "No figure with fewer than 30 births.",
     ),
-    breaks=((2022, CONNECTICUT + " The source still uses the counties, so the regions have no figures."),),
+    breaks=((2022, CONNECTICUT + WONDER_CONNECTICUT),),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrics.predictor import Metric, Predictor, Series
-from metrics.shared import CONNECTICUT
+from metrics.shared import CONNECTICUT, WONDER_CONNECTICUT
 from schemas.labels import RACE_ETHNICITY
 
 PREDICTOR = Predictor(
@@ -20,7 +20,7 @@ PREDICTOR = Predictor(
             "Injury deaths per 100,000 people",
             "rate per 100,000",
             interval="sampling",
-            sentence="In the years up to {year}, {value:.1f} of every 100,000 people in {name} died of an injury each year.",
+            sentence="Up to {year}, {value:.1f} of every 100,000 people in {name} died of an injury each year.",
         ),
     ),
     series=(
@@ -50,8 +50,8 @@ PREDICTOR = Predictor(
     breaks=(
         (
             2021,
-            "Deaths are counted by single race, and the 2021 figure pools four years (2018 to 2021) instead of five.",
+            "Deaths are counted by single race. The 2021 figure pools four years (2018 to 2021) instead of five.",
         ),
-        (2022, CONNECTICUT + " The source still uses the counties, so the regions have no figures."),
+        (2022, CONNECTICUT + WONDER_CONNECTICUT),
     ),
 )

@@ -58,10 +58,8 @@ PREDICTOR = Predictor(
         "range that is left open. They are not a sampling interval.",
         "Figures are withheld where fewer than 10 homeless students are counted, where a group has two or fewer, and "
         "where the groups do not add up to about the total.",
-        "A district counts as a whole where its office is. "
-        + ROUGH_PLACES
-        + " Some cities have no match and no figure, "
-        "others have the students of the whole county's district, or of a few charter schools.",
+        ROUGH_PLACES + " A district counts as a whole where its office is: some cities have no match and no figure, "
+        "others the students of the whole county's district, or of a few charter schools only.",
     ),
     breaks=((2022, CONNECTICUT),),
 )

@@ -1,4 +1,4 @@
-"""Housing affordability: affordable, and affordable and available, homes per household. Method: housing_affordability.md."""
+"""Housing affordability: homes that low-income households can afford. Method file housing_affordability.md."""
 
 from __future__ import annotations
 
@@ -40,9 +40,8 @@ PREDICTOR = Predictor(
     title="Housing affordability",
     pillar="neighborhoods",
     definition=(
-        "Homes that households with extremely low, very low or low incomes can afford, for each such household: once "
-        "all homes that cost no more than 30 percent of the income limit, once only those that are vacant or lived in "
-        "by such a household."
+        "Homes that households with extremely low, very low and low incomes can afford, per such household. Given "
+        "twice: for all such homes, and for those that are vacant or lived in by such a household."
     ),
     metrics=(
         *(_affordable(percent, words) for percent, words in INCOMES.items()),
