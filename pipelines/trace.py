@@ -83,7 +83,12 @@ def trace_figure(
     account = ws.account("estimates", predictor.key, year)
     assert account is not None
     explanation = None
-    series = next(s for s in predictor.series if s.sample == row["sample"] and year in s.years)
+    series = next(
+        s
+        for s, place, kind, label, shown in predictor.cells(year)
+        if (s.sample, place, kind, label, shown.column)
+        == (row["sample"], row["level"], row["subgroup_type"], row["subgroup"], row["metric"])
+    )
     frames = input_frames(ws, entry, year)
     if entry.explain is not None and all(frames.get(t) is not None for t in series.tables):
         arguments = dict(frames)
