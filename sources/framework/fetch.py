@@ -26,7 +26,6 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 T = TypeVar("T")
-_CHUNK: Final = 1 << 16
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT: Final = 120.0
 _REMEMBER: Final = 600.0
@@ -187,7 +186,8 @@ class Downloader:
             packed = "Content-Encoding" in response.headers and not httpx.URL(url).path.endswith(".gz")
             length = response.headers.get("Content-Length")
             total = int(length) + (start if resumed else 0) if length and not packed else None
-            chunks = response.iter_bytes(_CHUNK) if packed else response.iter_raw(_CHUNK)
+            # As they arrive: a fixed chunk size would lose what came before a break.
+            chunks = response.iter_bytes() if packed else response.iter_raw()
             with partial.path.open("ab" if resumed else "wb") as out, self._bar(label, total, partial) as advance:
                 for chunk in chunks:
                     out.write(chunk)
