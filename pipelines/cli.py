@@ -95,7 +95,7 @@ def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from pipelines.run import plan, run
-    from pipelines.sample import with_synthetic_mirror
+    from pipelines.sample import prepare
     from pipelines.workspace import Workspace
 
     began = time.monotonic()
@@ -109,8 +109,8 @@ def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, 
     with Progress(*columns, console=err, transient=False) as bar:
         if settings.profile == "sample":
             task = bar.add_task("writing synthetic sources", total=1)
-            settings = with_synthetic_mirror(settings)
-            bar.update(task, completed=1, description="synthetic sources")
+            settings = prepare(settings)
+            bar.update(task, completed=1, description="synthetic sources written")
         steps = plan(predictors, years)
         if not steps:
             raise MobilityError("none of these predictors is published for these years.")
@@ -245,13 +245,12 @@ def sources(
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
 ) -> None:
     """Each source and vintage: present, in the mirror, downloadable, or owed by a person (with the recipe)."""
-    from pipelines.sample import with_synthetic_mirror
+    from pipelines.sample import prepare
     from pipelines.workspace import Workspace
     from sources.registry import all_sources
 
     settings = settings_for(data, None, states)
-    if settings.profile == "sample":
-        settings = with_synthetic_mirror(settings)
+    settings = prepare(settings)
     retrieval = Workspace(settings).retrieval()
     rows: list[dict[str, Any]] = []
     for key, declared in all_sources().items():
@@ -294,12 +293,10 @@ def ui(
     states: StatesOption = None,
 ) -> None:
     """Open the Dagster UI on loopback: graph, asset pages, checks, runs. Ctrl-C ends it."""
-    from pipelines.sample import with_synthetic_mirror
+    from pipelines.sample import prepare
 
     settings = settings_for(data, profile, states)
-    if settings.profile == "sample":
-        settings = with_synthetic_mirror(settings)
-        os.environ["MOBILITY_OFFLINE"] = "1"
+    settings = prepare(settings)
     settings.export()
     settings.state_root.mkdir(parents=True, exist_ok=True)
     out.print(f"Data root {settings.data_root} (profile {settings.profile}); http://127.0.0.1:{port}", soft_wrap=True)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 import pandera.polars as pa
 import polars as pl
-from metrics.allocation import puma_allocation
-from schemas.geography import PumaAllocationModel
 
+from metrics.allocation import allocate
+from schemas.geography import PumaAllocationModel
 from sources.framework import Table
 from sources.registry import all_tables
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A derived table: `compute` gets its `inputs` as frames by name, and `year`."""
+    """A derived table: `compute` gets its `inputs` as frames by name, and `year`; it returns the table and counts."""
 
     name: str
     title: str
@@ -22,11 +22,15 @@ class Derived:
     model: type[pa.DataFrameModel]
     inputs: tuple[str, ...]
     years: tuple[int, ...]
-    compute: Callable[..., pl.DataFrame]
+    compute: Callable[..., tuple[pl.DataFrame, dict[str, int]]]
 
 
-def _puma_allocation(puma_geography: pl.DataFrame, spine: pl.DataFrame, year: int) -> pl.DataFrame:
-    return puma_allocation(puma_geography, spine, year)
+def _puma_allocation(
+    puma_geography: pl.DataFrame, spine: pl.DataFrame, year: int
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    counties, places = (puma_geography.filter(pl.col("level") == level) for level in ("county", "place"))
+    allocation = allocate(counties, places, spine, year)
+    return allocation.table, allocation.notes
 
 
 def derived_tables() -> dict[str, Derived]:

@@ -114,8 +114,9 @@ def _refresh_derived(ws: Workspace, found: Derived, year: int) -> Outcome:
         account.owed = [o for n in missing if (a := parents[n]) is not None for o in a.owed]
         ws.write_account("tables", account)
         return Outcome("owed", account)
-    frame = found.compute(**{n: f.collect() for n, f in frames.items() if f is not None}, year=year)
+    frame, notes = found.compute(**{n: f.collect() for n, f in frames.items() if f is not None}, year=year)
     gate_table(frame, found.model, found.name, rows=True)
+    account.notes = dict(notes)
     return Outcome("built", ws.write("tables", frame, account))
 
 

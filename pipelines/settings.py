@@ -61,6 +61,8 @@ class Settings(BaseSettings):
         os.environ["MOBILITY_DATA"] = str(self.data_root)
         os.environ["MOBILITY_STATE"] = str(self.state_root)
         os.environ["MOBILITY_PROFILE"] = self.profile
+        os.environ["MOBILITY_OFFLINE"] = str(int(self.offline))
         for name in ("mirror", "states"):
+            os.environ.pop(f"MOBILITY_{name.upper()}", None)
             if value := getattr(self, name):
                 os.environ[f"MOBILITY_{name.upper()}"] = str(value)

@@ -10,7 +10,7 @@ from metrics.explanation import Cell
 from metrics.predictor import Entry
 from pipelines.engine import input_frames
 from pipelines.release import provenance
-from pipelines.sample import with_synthetic_mirror
+from pipelines.sample import prepare
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
@@ -53,8 +53,7 @@ def trace_figure(
     sample: str | None,
 ) -> dict[str, Any]:
     """Everything `outputs.explain.account_of_figure` needs about one figure."""
-    if settings.profile == "sample":
-        settings = with_synthetic_mirror(settings)
+    settings = prepare(settings)
     ws = Workspace(settings)
     level, state, geo = split_geoid(geoid)
     entry = _entry(metric)
