@@ -249,7 +249,7 @@ def test_figures_2018(wages_2018: pl.LazyFrame, living_2019: pl.LazyFrame, realc
 
 @pytest.mark.parity
 def test_registered_rows_are_really_there(expected: Path) -> None:
-    """Every row that the register lists is in the published file as the register says, and the zeros are all of them."""
+    """Every listed row stands in the published file as the register says; there are no zeros besides."""
     path = expected / "living_wage_county_all_longitudinal.csv"
     files = {year: published(path, year) for year in PREDICTOR.years}
     rows = {d.id: d.rows for d in DEVIATIONS if d.rows}

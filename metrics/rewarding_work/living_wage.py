@@ -69,7 +69,10 @@ PREDICTOR = Predictor(
         "calculator did not know them yet.",
     ),
     breaks=(
-        (2021, "A newer edition of the living wage, in dollars of 2022 instead of 2019: part of the fall is its doing."),
+        (
+            2021,
+            "A newer edition of the living wage, in dollars of 2022 instead of 2019: part of the fall is its doing.",
+        ),
         (2022, "Connecticut has no figures from this year on: the sources still report its former counties."),
         (2023, "A newer edition of the living wage, in dollars of 2023."),
     ),
