@@ -1,8 +1,8 @@
 """Synthetic population estimates and the 2020 census count, in the agency's files of each vintage.
 
 `co-est<Y>-alldata.csv` (states and counties), the subcounty file (states, places, and parts of places by county, which
-a reader must leave out), and for 2020 the answers of the decennial API. Columns are those the agency puts first; the
-components of change that follow in its county files are left out.
+a reader must leave out; one of 2023 serves 2021 and 2022 too), and for 2020 the answers of the decennial API. Columns
+are those the agency puts first; the components of change that follow in its county files are left out.
 """
 
 from __future__ import annotations
@@ -21,9 +21,15 @@ SOURCE: Final = "popest"
 CENSUS_YEAR: Final = 2020
 
 
+def subcounty_vintage(year: int) -> int:
+    """Vintage of the subcounty file that serves a data year."""
+    return 2023 if year in (2021, 2022) else year
+
+
 def subcounty_name(year: int) -> str:
-    """The agency's name of the subcounty file of a vintage."""
-    return f"sub-est{year}_all.csv" if year < 2020 else f"sub-est{year}.csv"
+    """The agency's name of the subcounty file that serves a data year."""
+    vintage = subcounty_vintage(year)
+    return f"sub-est{vintage}_all.csv" if vintage < CENSUS_YEAR else f"sub-est{vintage}.csv"
 
 
 def _vintage_columns(year: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -114,4 +120,4 @@ def write(root: Path, world: World) -> None:
             continue
         folder = root / SOURCE / str(year)
         _counties(folder / f"co-est{year}-alldata.csv", world, year)
-        _subcounty(folder / subcounty_name(year), world, year)
+        _subcounty(folder / subcounty_name(year), world, subcounty_vintage(year))

@@ -204,7 +204,7 @@ def sheet(world: World, year: int) -> pl.DataFrame:
 
 def workbook(table: pl.DataFrame) -> bytes:
     """The workbook of one sheet, the same bytes each time."""
-    import xlsxwriter  # noqa: PLC0415  (needed for this file only)
+    import xlsxwriter
 
     buffer = io.BytesIO()
     book = xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_numbers": False})

@@ -282,7 +282,7 @@ NORTH_CAROLINA: Final = State(
         PlacePart("31400", "057", 160_000, 7_000),
         PlacePart("31400", "067", 376_000, 6_000),
         PlacePart("31400", "081", 20_000, 100_000),
-        PlacePart("31400", "151", 0, 20),  # a sliver: its first factor rounds to 0
+        PlacePart("31400", "151", 0, 10),  # a sliver: its first factor rounds to 0
         PlacePart("55000", "063", 300_000, 1_600),
         PlacePart("55000", "183", 330_000, 466_000),
         PlacePart("74440", "129", 40_000, 115_500),

@@ -186,11 +186,8 @@ class World:
 
     def registry(self, level: str, year: int) -> pl.DataFrame:
         """The project's geographies of `level` in `year` that lie in the world: state, geo, name, state_name."""
-        return (
-            geography.universe(year, level)
-            .filter(pl.col("state").is_in([s.code for s in self.states]))
-            .sort("state", "geo")
-        )
+        listed = geography.geographies(year, [state.code for state in self.states])
+        return listed.filter(pl.col("level") == level).drop("level").sort("state", "geo")
 
     def prepare(self) -> None:
         """Lay out lines and atoms, so that writers may share the world between threads."""
@@ -258,26 +255,19 @@ class World:
     def crosswalk(self, source: str, target: str, people: str) -> pl.DataFrame:
         """How the units of `source` spread over those of `target`, by the people column `people`.
 
-        Columns: state, source, target, persons, afact and afact2 (Int64, in units of 1e-4). `afact` is the share of the
-        source's people, rounded by largest remainder so that it adds up to exactly 10,000 in each source; `afact2` the
-        rounded share of the target's people, as delivered by Geocorr.
+        Columns: state, source, target, persons, afact and afact2 (Int64, in units of 1e-4): the shares of the source's
+        and of the target's people, each rounded half up on its own as Geocorr does, so that the factors of a source may
+        miss 10,000 by one or two.
         """
-        cells = (
+
+        def share(group: str) -> pl.Expr:
+            total = pl.col("persons").sum().over("state", group)
+            return (20_000 * pl.col("persons") + total).floordiv(2 * total)
+
+        return (
             self.atoms.group_by("state", pl.col(source).alias("source"), pl.col(target).alias("target"))
             .agg(persons=pl.col(people).sum())
             .filter(pl.col("persons") > 0)
             .sort("state", "source", "target")
-        )
-        total = pl.col("persons").sum().over("state", "source")
-        exact = pl.col("persons") * 10_000
-        goal = pl.col("persons").sum().over("state", "target")
-        return (
-            cells.with_columns(floor=exact.floordiv(total), remainder=exact.mod(total))
-            .with_columns(
-                afact2=(2 * exact + goal).floordiv(2 * goal),
-                short=10_000 - pl.col("floor").sum().over("state", "source"),
-                rank=pl.col("remainder").rank("ordinal", descending=True).over("state", "source"),
-            )
-            .with_columns(afact=pl.col("floor") + (pl.col("rank") <= pl.col("short")).cast(pl.Int64))
-            .select("state", "source", "target", "persons", "afact", "afact2")
+            .with_columns(afact=share("source"), afact2=share("target"))
         )
