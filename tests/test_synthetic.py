@@ -368,7 +368,7 @@ def test_pumas_carry_the_vintage_of_their_survey_year(raw, world):
         vintage: set(world.people(f"puma_{vintage}", 2020).select("state", "code").rows())
         for vintage in (2000, 2010, 2020)
     }
-    mixed = microdata(raw, "2014-5yr", "p").with_columns(survey=pl.col("SERIALNO").str.head(4).cast(pl.Int16))
+    mixed = microdata(raw, "2014-5yr", "p").with_columns(survey=pl.col("serialno").str.head(4).cast(pl.Int16))
     old, new = mixed.filter(pl.col("survey") < 2012), mixed.filter(pl.col("survey") >= 2012)
     assert min(old.height, new.height) > 1000
     assert set(old.select("ST", "PUMA00").rows()) == codes[2000]
@@ -378,13 +378,18 @@ def test_pumas_carry_the_vintage_of_their_survey_year(raw, world):
     assert set(microdata(raw, "2023-5yr", "p").select("STATE", "PUMA").rows()) == codes[2020]
 
 
-def test_five_year_files_bring_incomes_to_the_last_year(raw):
-    frame = microdata(raw, "2018-5yr", "h").select(pl.col("SERIALNO").str.head(4), pl.col("ADJINC").cast(pl.Int64))
-    factors = dict(frame.unique().sort("SERIALNO").iter_rows())
-    assert list(factors) == ["2014", "2015", "2016", "2017", "2018"]
-    assert list(factors.values()) == sorted(factors.values(), reverse=True)
-    assert factors["2018"] == 1_013_097
-    assert microdata(raw, "2018-1yr", "h")["ADJINC"].unique().to_list() == ["1013097"]
+def test_five_year_files_bring_amounts_to_the_last_year(raw):
+    year = pl.col("SERIALNO").str.head(4).alias("year")
+    factors = (
+        microdata(raw, "2018-5yr", "h").select(year, pl.col("ADJHSG", "ADJINC").cast(pl.Int64)).unique().sort("year")
+    )
+    assert factors["year"].to_list() == ["2014", "2015", "2016", "2017", "2018"]
+    assert factors["ADJHSG"].is_sorted(descending=True)
+    assert factors["ADJHSG"].to_list()[-1] == 1_000_000
+    own = [round(a / h, 6) for a, h in factors.select("ADJINC", "ADJHSG").iter_rows()]
+    assert own == pytest.approx([1.008425, 1.001264, 1.007588, 1.011189, 1.013097], abs=2e-6)
+    one = microdata(raw, "2018-1yr", "h")
+    assert one.select("ADJHSG", "ADJINC").unique().rows() == [("1000000", "1013097")]
 
 
 def test_serial_numbers_join_persons_and_housing(raw):
