@@ -302,16 +302,17 @@ def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
         workspace.progress("release", "published files", f"failed: {error}")
         raise dg.Failure(str(error), allow_retries=False) from error
     workspace.progress("release", report.name, "built")
-    files = [{"file": f.name, "rows": f.rows, "columns": f.columns} for f in report.files]
+    files = [{"file": name, "rows": rows} for name, rows in report.rows.items()]
     return dg.MaterializeResult(
         metadata={
             "release": report.name,
-            "folder": str(report.folder),
+            "folder": report.path,
             "synthetic": workspace.profile == "sample",
             "files": pictures.records(files) or "",
-            "dagster/row_count": report.estimates,
+            "checks": "\n".join(report.checks),
+            "not built yet": ", ".join(report.not_built),
         },
-        data_version=dg.DataVersion(report.content_hash),
+        data_version=dg.DataVersion(report.content),
     )
 
 

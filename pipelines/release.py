@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import polars as pl
-from outputs.release import ReleaseReport, publish
-
 from metrics.catalog import catalog
+from outputs.about import InputFile, ReleaseMeta, SourceNote
+from outputs.release import ReleaseReport, publish
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
 from sources.registry import all_sources
@@ -62,18 +61,33 @@ def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
             versions[key] = account.code_version
     if not estimates:
         raise NothingToPublishError("there are no estimates to publish; run `mobility build` first.")
-    spines = [
-        frame.with_columns(pl.lit(year, dtype=pl.Int32).alias("year"))
+    spines = {
+        year: frame.collect()
         for year in ws.years("tables", "spine")
         if (frame := ws.scan("tables", "spine", year)) is not None
-    ]
-    return publish(
-        estimates=estimates,
-        spine=pl.concat(spines).collect(),
-        root=ws.root,
-        name=name,
-        synthetic=ws.profile == "sample",
-        states=ws.states if ws.profile == "live" else None,
-        inputs=provenance(ws, tables),
+    }
+    names = {s.key: s for s in all_sources().values()}
+    notes = {
+        key: SourceNote(key, s.agency, s.dataset, s.citation, s.licence, s.redistribute, s.landing_page)
+        for key, s in names.items()
+    }
+    inputs = tuple(
+        InputFile(f["source"], f["vintage"], f["name"], f["sha256"], f["licence"], f["url"], f["retrieved_at"])
+        for f in provenance(ws, tables)
+    )
+    meta = ReleaseMeta(
+        profile=ws.profile,
         code_version=digest(versions),
+        synthetic=ws.profile == "sample",
+        states=tuple(ws.states) if ws.states is not None and ws.profile == "live" else None,
+        inputs=inputs,
+        sources=notes,
+    )
+    return publish(
+        {key: [str(path) for path in paths] for key, paths in estimates.items()},
+        spines,
+        ws.root / "published",
+        meta,
+        name=name,
+        scratch=ws.scratch,
     )
