@@ -69,9 +69,12 @@ PREDICTOR = Predictor(
         "calculator did not know them yet.",
     ),
     breaks=(
-        (2021, "A newer edition of the living wage (2022 dollars instead of 2019), with higher costs of child care."),
+        (
+            2021,
+            "A newer edition of the living wage, in dollars of 2022 instead of 2019: part of the fall is its doing.",
+        ),
         (2022, "Connecticut has no figures from this year on: the sources still report its former counties."),
-        (2023, "A newer edition of the living wage (2023 dollars)."),
+        (2023, "A newer edition of the living wage, in dollars of 2023."),
     ),
 )
 
@@ -98,26 +101,17 @@ DEVIATIONS: Final = (
         effect="Every overall value of 2021 rises by 1.5 %.",
     ),
     Deviation(
-        id="living_wage/withheld-pay",
+        id="living_wage/zero-pay",
         kind="deviation",
         predictor="living_wage",
-        reference="The overall file takes pay that the agency withholds (shown as 0) for zero and calls it strong.",
-        ours="Missing, suppressed at source.",
-        why="Nobody's average pay is zero.",
-        effect="Two values of 0 become missing.",
-        rows=(PublishedRow(2018, "county", "19003"), PublishedRow(2023, "county", "32011")),
-    ),
-    Deviation(
-        id="living_wage/part-without-workers",
-        kind="deviation",
-        predictor="living_wage",
-        reference="A part of a group that has a workplace but no workers counts as pay of zero in the group's mean.",
-        ours="It is left out of the mean; its workplaces still count.",
-        why="Nobody's average pay is not zero.",
-        effect=(
-            "A group with such a part rises, by up to half or a third. Rare: of the cells of 2016, only federal "
-            "employers in 38087."
+        reference=(
+            "The overall file takes pay that the agency withholds (shown as 0) for zero, and calls the ratio of 0 "
+            "strong. In the industry file the pay of a part that employs nobody enters its group's mean as 0."
         ),
+        ours="Withheld pay is missing; a part that employs nobody is left out of the mean.",
+        why="Nobody's average pay is zero.",
+        effect="Two overall values of 0 become missing. No industry value is known to change (none of 2016 would).",
+        rows=(PublishedRow(2018, "county", "19003"), PublishedRow(2023, "county", "32011")),
     ),
     Deviation(
         id="living_wage/county-codes-2014",

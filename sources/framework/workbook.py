@@ -16,7 +16,7 @@ def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
     Numbers come without their display format (1040, not "1,040"); text cells keep what was typed. Raises `InputError`
     if the bytes are no workbook or the sheet is missing or empty.
     """
-    import fastexcel  # noqa: PLC0415  (heavy, and needed for workbooks only)
+    import fastexcel
 
     if not data:
         raise InputError("the file is empty.", source=source, file=file)
