@@ -57,7 +57,7 @@ QUARTERLY_2016: Final = Vintage(
     key="2016-quarterly",
     files=(SourceFile("2016.q1-q4.by_area.county_highlevel.csv", "csv"),),
     data_years=(),
-    note="County rows (aggregation levels 70 to 73) of the quarterly by-area files of 2016, all counties in one file.",
+    note="Not the workbook: county rows (levels 70 to 73) of the quarterly by-area CSVs of 2016, under one header.",
 )
 
 SOURCE: Final = Source(
@@ -74,8 +74,7 @@ SOURCE: Final = Source(
         QUARTERLY_2016,
     ),
     recipe=(
-        "From the page of downloadable data files take the year's annual county high-level workbook (NAICS-based). "
-        "For 2016-quarterly: join the county rows of the quarterly by-area CSVs under one header."
+        "From the page of downloadable data files take the year's annual county high-level workbook (NAICS-based)."
     ),
     usual_release="June of the following year",
 )
