@@ -267,7 +267,7 @@ def sources(
                         "licence": declared.licence,
                         "redistribute": declared.redistribute,
                         "landing_page": declared.landing_page,
-                        "recipe": declared.recipe if str(status) == "owed" else "",
+                        "recipe": retrieval.recipe(declared, vintage.key) if str(status) != "present" else "",
                     }
                 )
     if source is not None and not rows:
@@ -281,8 +281,11 @@ def sources(
         shown = f"{years[0]}-{years[-1]}" if len(years) > 1 else "".join(map(str, years))
         table.add_row(row["source"], row["vintage"], row["status"], shown)
     out.print(table)
-    for key in sorted({r["source"] for r in rows if r["recipe"]}):
-        out.print(f"• [bold]{key}[/bold]: {all_sources()[key].recipe}", highlight=False, soft_wrap=True)
+    owed = [r for r in rows if r["status"] in ("owed", "needs key")]
+    if owed:
+        out.print("\nOwed by a person (what is needed, where from, where to put it):")
+    for row in owed:
+        out.print(f"• [bold]{row['source']} {row['vintage']}[/bold] {row['recipe']}", highlight=False, soft_wrap=True)
 
 
 @app.command()
