@@ -34,10 +34,10 @@ from metrics.catalog import catalog
 from metrics.predictor import Entry
 from outputs import check, suppress
 from outputs.about import SCHEMA_VERSION, SYNTHETIC_NOTICE, ReleaseMeta
-from outputs.database import WIDE_SCHEMA, content_hashes, write_database
+from outputs.database import WIDE_SCHEMA, row_counts, write_database
 from outputs.datapackage import datapackage
 from outputs.dictionary import COLUMNS, Written, dictionary, name_of, years_with_values
-from outputs.files import FILES, Layout, is_written, metrics_by_column
+from outputs.files import FILES, Layout, PublishedFile, choices, is_written, metrics_by_column
 from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_text_hash, scan, text_hash
 from outputs.wide import assemble, universe
 from outputs.write import csv_text, write_csv, write_parquet
@@ -90,7 +90,6 @@ class _Draft:
     written: list[Written] = field(default_factory=list)
     paths: dict[str, tuple[str, str]] = field(default_factory=dict)
     without_values: list[str] = field(default_factory=list)
-    database: dict[str, str] = field(default_factory=dict)
     long: LongFiles = field(init=False)
 
     def __post_init__(self) -> None:
@@ -161,12 +160,12 @@ def publish(
         reused = _is_there(root, draft)
         draft.long.close(draft.metadata)
         if not reused:
-            _write_wide(draft, frame, ours)
+            _write_wide(draft, frame)
             table = _write_tables(draft)
             for extra in extras:
                 extra(folder)
             checks = _verify(draft, frame, ours, table)
-            _seal(draft, ours, checks, now())
+            _seal(draft, checks, now())
             _deliver(draft, root)
         if latest:
             _write_line(root, LATEST, draft.name)
@@ -218,8 +217,19 @@ def _marked(name: str, meta: ReleaseMeta) -> str:
 # --- Writing the draft ----------------------------------------------------------------------------------------------
 
 
-def _write_wide(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame) -> None:
-    """The wide files of each layout, as CSV and Parquet. Files without any value in this release are left out."""
+def _as_theirs(draft: _Draft, raw: pl.LazyFrame, file: PublishedFile) -> pl.LazyFrame:
+    """The estimates that a file of the reference layout needs, with the reference's suppressions."""
+    metrics = choices(file, draft.here)["metric"].unique().to_list()
+    needed = raw.filter((pl.col("level") == file.level) & pl.col("metric").is_in(metrics))
+    return suppress.for_reference(needed, file.number)
+
+
+def _write_wide(draft: _Draft, raw: pl.LazyFrame) -> None:
+    """The wide files of each layout, as CSV and Parquet. Files without any value in this release are left out.
+
+    The clean files are made from the long file, which has our suppressions and is quick to read.
+    """
+    ours = pl.scan_parquet(draft.long.parquet)
     places: dict[Level, pl.DataFrame] = {level: universe(draft.spines, level) for level in LEVELS}
     for layout in draft.layouts:
         base = "" if layout == "clean" else f"{layout}/"
@@ -228,7 +238,7 @@ def _write_wide(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame) -> None:
         for file in FILES:
             if not is_written(file, draft.here):
                 continue
-            estimates = ours if layout == "clean" else suppress.for_reference(raw, file.number)
+            estimates = ours if layout == "clean" else _as_theirs(draft, raw, file)
             wide = assemble(file, estimates, places[file.level], draft.here, layout=layout)
             frame = wide.frame
             name = name_of(file, layout)
@@ -277,7 +287,7 @@ def _verify(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame, table: pl.Data
     for written in draft.written:
         csv, parquet = (draft.folder / path for path in draft.paths[written.name])
         if written.layout == "reference":
-            expected_here = check.counts(suppress.for_reference(raw, written.file.number))
+            expected_here = check.counts(_as_theirs(draft, raw, written.file))
         else:
             expected_here = expected
         found = check.check_wide(written, csv, parquet, expected=expected_here, spines=draft.spines, entries=draft.here)
@@ -305,8 +315,7 @@ def _long_findings(draft: _Draft, ours: pl.LazyFrame) -> list[str]:
 
 
 def _database_findings(draft: _Draft) -> list[str]:
-    draft.database = content_hashes(draft.folder / DATABASE)
-    rows = {table: int(text.split("-")[0]) for table, text in draft.database.items()}
+    rows = row_counts(draft.folder / DATABASE)
     wanted = {"estimates": draft.long.rows}
     wanted |= {f"{WIDE_SCHEMA}.{w.file.stem}": w.rows for w in draft.written if w.layout == "clean"}
     return [f"{t} has {rows.get(t, 0)} rows, the file has {n}" for t, n in wanted.items() if rows.get(t) != n]
@@ -325,18 +334,15 @@ def _sums(folder: Path) -> Iterator[tuple[str, int, str]]:
         yield path.relative_to(folder).as_posix(), path.stat().st_size, digest.hexdigest()
 
 
-def _seal(draft: _Draft, ours: pl.LazyFrame, checks: list[str], created: datetime) -> None:
+def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
     """Write `release.json` and `SHA256SUMS`."""
     meta = draft.meta
-    owner = {metric: predictor.key for metric, (predictor, _) in metrics_by_column(draft.here).items()}
-    by_metric = (
-        ours.group_by("metric", "year")
+    ours = pl.scan_parquet(draft.long.parquet)
+    predictors = (
+        ours.group_by("predictor", "year")
         .agg(pl.len().alias("rows"), pl.col("value").is_not_null().sum().alias("values"))
         .collect(engine="streaming")
-        .with_columns(pl.col("metric").replace_strict(owner).alias("predictor"))
-    )
-    predictors = (
-        by_metric.group_by("predictor")
+        .group_by("predictor")
         .agg(pl.col("rows", "values").sum(), pl.col("year").filter(pl.col("values") > 0).unique().sort().alias("years"))
         .sort("predictor")
     )
@@ -367,7 +373,6 @@ def _seal(draft: _Draft, ours: pl.LazyFrame, checks: list[str], created: datetim
         "checks_passed": checks,
         "rows": {"estimates": draft.long.rows} | {w.name: w.rows for w in draft.written},
         "inputs": [asdict(i) for i in meta.inputs],
-        "database_content": draft.database,
         "files": [{"path": path, "bytes": size, "sha256": sha256} for path, size, sha256 in files],
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
