@@ -16,12 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-import tempfile
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +31,17 @@ from outputs import check, suppress
 from outputs.about import SCHEMA_VERSION, SYNTHETIC_NOTICE, ReleaseMeta
 from outputs.database import WIDE_SCHEMA, row_counts, write_database
 from outputs.datapackage import datapackage
+from outputs.deliver import (
+    LATEST,
+    MANIFEST,
+    SUMS,
+    checksums,
+    deliver,
+    drafting,
+    local,
+    manifest_of,
+    write_line,
+)
 from outputs.dictionary import COLUMNS, Written, dictionary, name_of, years_with_values
 from outputs.files import FILES, Layout, PublishedFile, choices, is_written, metrics_by_column
 from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_text_hash, scan, text_hash
@@ -44,13 +50,8 @@ from outputs.write import csv_text, write_csv, write_parquet
 from schemas.errors import MobilityError
 from schemas.labels import LEVELS, Level
 
-LATEST: Final = "LATEST"
-MANIFEST: Final = "release.json"
-SUMS: Final = "SHA256SUMS"
 DATABASE: Final = "mobility.duckdb"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_DRAFT: Final = ".draft-"
-_STALE_SECONDS: Final = 24 * 3600
 
 
 def _now() -> datetime:
@@ -141,7 +142,7 @@ def publish(
 
     Raises `ReleaseError` if a check fails; the releases that are there, and `LATEST`, stay as they are.
     """
-    root = _local(out_root)
+    root = local(out_root)
     if "clean" not in layouts:
         raise ReleaseError("a release always has the clean layout; `layouts` may add the reference layout to it")
     entries = catalog() if entries is None else entries
@@ -149,9 +150,10 @@ def publish(
     included = _owners(frame, entries) if named is None else named
     if unknown := sorted(included - set(entries)):
         raise ReleaseError(f"the catalog does not know {', '.join(unknown)}")
-    _refuse("the estimates cannot be published", {"estimates": check.check_estimates(frame, spines, entries)})
+    here = {key: entry for key, entry in entries.items() if key in included}
+    _refuse("the estimates cannot be published", {"estimates": check.check_estimates(frame, spines, here)})
 
-    with _drafting(root, scratch) as folder:
+    with drafting(root, scratch) as folder:
         draft = _Draft(folder, meta, entries, included, spines, tuple(layouts))
         ours = suppress.for_release(frame)
         draft.long.write(long_years(ours, spines, draft.here))
@@ -166,9 +168,9 @@ def publish(
                 extra(folder)
             checks = _verify(draft, frame, ours, table)
             _seal(draft, checks, now())
-            _deliver(draft, root)
+            deliver(folder, root, draft.name)
         if latest:
-            _write_line(root, LATEST, draft.name)
+            write_line(root, LATEST, draft.name)
         return _report(root, draft.name, reused=reused)
 
 
@@ -260,7 +262,7 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
     if "reference" not in draft.layouts:
         rules = rules.filter(pl.col("applies_to").is_in(["both", "release"]))
     write_csv(rules, draft.folder / "suppressions.csv")
-    sums = {path: (size, sha256) for path, size, sha256 in _sums(draft.folder)}
+    sums = {path: (size, sha256) for path, size, sha256 in checksums(draft.folder)}
     package = datapackage(draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta)
     (draft.folder / "datapackage.json").write_text(package, encoding="utf-8")
     write_database(
@@ -321,17 +323,7 @@ def _database_findings(draft: _Draft) -> list[str]:
     return [f"{t} has {rows.get(t, 0)} rows, the file has {n}" for t, n in wanted.items() if rows.get(t) != n]
 
 
-# --- Sealing and delivering -----------------------------------------------------------------------------------------
-
-
-def _sums(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """Path within the release, bytes and sha256 of each file, sorted by path."""
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        yield path.relative_to(folder).as_posix(), path.stat().st_size, digest.hexdigest()
+# --- Sealing it ------------------------------------------------------------------------------------------------------
 
 
 def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
@@ -353,7 +345,7 @@ def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
         .sort("figures", "reason", descending=[True, False])
         .collect(engine="streaming")
     )
-    files = list(_sums(draft.folder))
+    files = list(checksums(draft.folder))
     manifest: dict[str, Any] = {
         "name": draft.name,
         "created_at": created.isoformat(timespec="seconds"),
@@ -382,42 +374,9 @@ def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
     (draft.folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _local(root: Path | UPath) -> Path | UPath:
-    """A plain path for local folders, so that renaming is the file system's own."""
-    if isinstance(root, UPath) and root.protocol in ("", "file", "local"):
-        return Path(root.path)
-    return root
-
-
-@contextmanager
-def _drafting(root: Path | UPath, scratch: Path | None) -> Iterator[Path]:
-    """A folder to make the release in: hidden beside the releases, or local if these are remote. Gone afterwards."""
-    base = (scratch or Path(tempfile.gettempdir())) if isinstance(root, UPath) else root
-    base.mkdir(parents=True, exist_ok=True)
-    for left in base.glob(f"{_DRAFT}*"):
-        # Left by a run that was killed; a live one is younger.
-        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-    folder = base / f"{_DRAFT}{uuid.uuid4().hex}"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _manifest_of(root: Path | UPath, name: str) -> dict[str, Any] | None:
-    """The manifest of a whole release, None if there is none of that name."""
-    path = root / name / MANIFEST
-    if not path.exists():
-        return None
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
-
-
 def _is_there(root: Path | UPath, draft: _Draft) -> bool:
     """Whether this very release is there already; `ReleaseError` if another one has its name."""
-    manifest = _manifest_of(root, draft.name)
+    manifest = manifest_of(root, draft.name)
     if manifest is not None and manifest["content"] == draft.content:
         return True
     # A folder without a manifest is the rest of a remote upload that broke off; it is written over.
@@ -426,28 +385,8 @@ def _is_there(root: Path | UPath, draft: _Draft) -> bool:
     return False
 
 
-def _deliver(draft: _Draft, root: Path | UPath) -> None:
-    """Make the draft the release: one rename, or uploads of which the manifest is the last."""
-    if isinstance(root, UPath):
-        files = [path for path, _, _ in _sums(draft.folder)]
-        for path in sorted(files, key=lambda p: (p == MANIFEST, p)):
-            root.fs.put_file(str(draft.folder / path), (root / draft.name / path).path)
-    else:
-        draft.folder.replace(root / draft.name)
-
-
-def _write_line(root: Path | UPath, name: str, line: str) -> None:
-    """Write a one-line file so that a reader sees the old or the new line, nothing between."""
-    if isinstance(root, UPath):
-        (root / name).write_text(f"{line}\n", encoding="utf-8")
-        return
-    beside = root / f".{name}-{uuid.uuid4().hex}"
-    beside.write_text(f"{line}\n", encoding="utf-8")
-    beside.replace(root / name)
-
-
 def _report(root: Path | UPath, name: str, *, reused: bool) -> ReleaseReport:
-    manifest = _manifest_of(root, name)
+    manifest = manifest_of(root, name)
     if manifest is None:
         raise ReleaseError(f"the release {name} is not where it was put")
     return ReleaseReport(
@@ -460,20 +399,3 @@ def _report(root: Path | UPath, name: str, *, reused: bool) -> ReleaseReport:
         not_built=tuple(manifest["not_built"]),
         without_values=tuple(manifest["files_without_values"]),
     )
-
-
-def latest(out_root: Path | UPath) -> str | None:
-    """The name in `LATEST`, None if nothing was published yet."""
-    path = _local(out_root) / LATEST
-    return path.read_text(encoding="utf-8").strip() if path.exists() else None
-
-
-def verify_sums(folder: Path) -> list[str]:
-    """Compare the files of a local release with its `SHA256SUMS`; one line per difference, none if whole."""
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-    wanted = {path: sha256 for sha256, path in (line.split("  ", 1) for line in lines)}
-    there = {path: sha256 for path, _, sha256 in _sums(folder) if path != SUMS}
-    found = [f"{path} is missing" for path in wanted if path not in there]
-    found += [f"{path} is not listed" for path in there if path not in wanted]
-    found += [f"{path} has changed" for path, sha256 in wanted.items() if there.get(path, sha256) != sha256]
-    return sorted(found)
