@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from metrics.rewarding_work import living_wage
 from schemas.errors import InputError
 from sources import geocorr, geography, popest, registry, synthetic
 from sources.framework import Retrieval, Scope
@@ -188,6 +189,27 @@ def test_every_file_is_one_that_its_source_accepts(raw):
         assert path.name in names, path
         checked += 1
     assert checked > 10
+
+
+def _buildable() -> list[tuple[str, int]]:
+    """Tables whose raw files the generator writes, and the generated years they exist in."""
+    made = {*writers(), "cpi"}  # consumer prices are part of the project
+    return [
+        (name, year)
+        for name, table in registry.all_tables().items()
+        if set(table.sources) <= made
+        for year in YEARS
+        if year in table.years
+    ]
+
+
+@pytest.mark.parametrize(("name", "year"), _buildable())
+def test_readers_make_lawful_tables(retrieval, name, year):
+    table = registry.all_tables()[name]
+    frame = table.build(year, retrieval).lazy().collect()
+    assert frame.height > 0
+    assert "owed" not in retrieval.notes
+    table.model.validate(frame, lazy=True)
 
 
 # --- the world
@@ -481,6 +503,18 @@ def test_wage_cells_add_up(world):
     jobs = {(own, naics): n for own, naics, n in table.select("own", "naics", "jobs").iter_rows()}
     assert jobs["0", "10"] == sum(jobs[own, "10"] for own in "1235")
     assert jobs["5", "10"] == jobs["5", "101"] + jobs["5", "102"]
+
+
+@pytest.mark.parametrize("year", [2018, 2023])
+def test_living_wage_ratios_of_all_kinds_occur(retrieval, year):
+    names = ("qcew_county", "mit_living_wage", "cpi", "spine")
+    tables = {name: registry.all_tables()[name].build(year, retrieval).lazy() for name in names}
+    found = living_wage.estimate(**tables, year=year)
+    total = found.filter(pl.col("subgroup") == "All")
+    assert 0.5 < total["value"].median() < 1.2
+    assert {1, 3, None} <= set(total["quality"])
+    reasons = {"suppressed at source", "few establishments", "area not covered by source"}
+    assert reasons | ({"source on old counties"} if year == 2023 else set()) <= set(found["reason"])
 
 
 # --- layouts against real files
