@@ -193,7 +193,8 @@ def test_every_file_is_one_that_its_source_accepts(raw):
 
 def _buildable() -> list[tuple[str, int]]:
     """Tables whose raw files the generator writes, and the generated years they exist in."""
-    made = {*writers(), "cpi"}  # consumer prices are part of the project
+    # Consumer prices are part of the project; microdata come in the Census Bureau's form instead of that of IPUMS.
+    made = {*writers(), "cpi", "acs_pums_ipums"}
     return [
         (name, year)
         for name, table in registry.all_tables().items()
@@ -478,6 +479,25 @@ def test_both_sides_of_the_suppression_threshold_occur(raw, world):
         assert effective.height - kept.height >= 3, target
     forsyth = records.filter(pl.col("state") == "37", pl.col("source").is_in(["01801", "01802", "01803"]))
     assert forsyth["len"].sum() >= 30
+
+
+def test_every_group_of_winston_salem_has_figures(world):
+    """The place that examples show: at least 30 adults of each group in a 5-year file."""
+    persons = draw(world, 2018, 5).persons.with_columns(place=pl.lit(world.atoms["place"]).gather(pl.col("atom")))
+    nc = [s.code for s in world.states].index("37")
+    adults = persons.filter(
+        pl.col("state") == nc, pl.col("place") == "75000", pl.col("AGEP").is_between(25, 54), pl.col("kind") == OCCUPIED
+    )
+    hispanic, race = pl.col("HISP") != 1, pl.col("RAC1P")
+    groups = {
+        "Hispanic": hispanic,
+        "White": ~hispanic & (race == 1),
+        "Black": ~hispanic & (race == 2),
+        "Other": ~hispanic & (race > 2),
+        "disability": pl.col("DIS") == 1,
+        "female": pl.col("SEX") == 2,
+    }
+    assert {name: n for name, group in groups.items() if (n := adults.filter(group).height) < 35} == {}
 
 
 # --- wages
