@@ -133,7 +133,8 @@ def test_files_are_made_again_if_they_are_not_whole(tmp_path, damage):
     else:
         stamp = json.loads((root / STAMP).read_text())
         (root / STAMP).write_text(json.dumps({**stamp, "generator": "older"}))
-        (root / "popest" / "2014" / "provenance.json").write_text("{}")
+        entry = {"co-est2014-alldata.csv": {"how": "synthetic"}}
+        (root / "popest" / "2014" / "provenance.json").write_text(json.dumps({"files": entry}))
     generate(root, years=(2014,))
     assert digests(root) == whole
     assert not (root / "popest" / "2014" / "provenance.json").exists()
@@ -147,6 +148,18 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     with pytest.raises(FileExistsError, match="not synthetic"):
         generate(tmp_path / "raw", years=(2014,))
     assert real.read_text() == "real"
+
+
+@pytest.mark.usefixtures("few_writers")
+@pytest.mark.parametrize("text", ['{"files": {"x.csv": {"how": "person"}}}', '{"files": {"x.csv": {}}}', "[", "[]"])
+def test_real_files_among_synthetic_ones_stay(tmp_path, text):
+    root = tmp_path / "raw"
+    generate(root, years=(2014,))
+    (root / "popest" / "2014" / "provenance.json").write_text(text)
+    before = digests(root)
+    with pytest.raises(FileExistsError, match="not synthetic"):
+        generate(root, years=(2015,))
+    assert digests(root) == before
 
 
 def test_unknown_years_are_refused(tmp_path):

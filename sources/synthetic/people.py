@@ -24,7 +24,7 @@ FIVE_YEARS: Final = 2  # a 5-year file has so many times the records of a 1-year
 MEAN_WEIGHT: Final = {1: 100, 5: 20}
 OCCUPIED, VACANT, GROUP_QUARTERS = 0, 1, 2
 
-# Price level of each survey year (CPI-U annual average times 1000, from memory; only ratios matter).
+# Price level of each survey year (CPI-U annual averages times 1,000; only their ratios matter here).
 PRICES: Final = {
     2010: 218_056,
     2011: 224_939,
