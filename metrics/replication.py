@@ -68,7 +68,7 @@ def variance(theta: Floats, replicates: Iterable[tuple[Integers, Integers]], cou
 
 def t_quantile(df: Integers) -> Floats:
     """The 0.975 quantile of Student's t for each df; NaN where df < 1."""
-    from scipy.special import stdtrit  # noqa: PLC0415 (a slow import that unweighted callers do not need)
+    from scipy.special import stdtrit
 
     safe = np.maximum(df, 1).astype(np.float64)
     return np.where(df >= 1, stdtrit(safe, 0.975), np.nan)
