@@ -425,7 +425,7 @@ def _fill(text: str, state: State | None) -> str:
     """A name or address with the state's codes in it."""
     if state is None:
         return text
-    return text.replace("{st}", state.postal.lower()).replace("{fips}", state.fips)
+    return text.replace("{st}", state.postal.lower()).replace("{ST}", state.postal).replace("{fips}", state.fips)
 
 
 def fingerprint(files: Iterable[RawFile]) -> str:
