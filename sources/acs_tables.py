@@ -18,6 +18,7 @@ from sources.census_forms import COUNTY, PLACE, TRACT, Geography, Item, read
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_POSTAL
 from sources.framework.strict import Raw
+from sources.geography import geographies
 
 API_LIMIT: Final = 50
 """Most variables the Census API gives in one answer."""
@@ -170,6 +171,8 @@ class Content:
                 left_out += reading.rows_left_out
             assert raw is not None
             self.check(raw)
+            if self.geography is not PLACE:
+                _known_county(raw, year)
             frames.append(raw.done())
         retrieval.notes[f"{self.geography.plural} from"] = f"{form.table}, {'API' if form.api else 'download'}"
         retrieval.notes["annotated figures"] = dict(sorted(annotations.items()))
@@ -187,6 +190,13 @@ def _in_own_state(raw: Raw, file: RawFile) -> None:
     """The file named for a state holds that state alone."""
     postal = file.name.split(".")[0].split("_")[2].upper()
     raw.refuse(pl.col("state") != BY_POSTAL[postal].fips, f"the row is not in {BY_POSTAL[postal].name}", column="state")
+
+
+def _known_county(raw: Raw, year: int) -> None:
+    """Every county is one of the year: a code that came later or is gone means that the file is of another vintage."""
+    known = geographies(year).filter(pl.col("level") == "county").select(pl.col("state") + pl.col("geo"))
+    code = pl.col("state") + pl.col("county")
+    raw.refuse(~code.is_in(known.to_series().implode()), f"there is no such county in {year}", column="county")
 
 
 def _beside(raw: Raw, more: Raw, geography: Geography) -> Raw:
@@ -233,7 +243,7 @@ def _vintage(year: int) -> Vintage:
         key=vintage_key(year),
         files=tuple(file for content in contents for file in content.files(year)),
         data_years=tuple(sorted({year, *listed} & set(RACE_YEARS))),
-        published=f"{year + 1}-12",
+        published="2022-03" if year == 2020 else f"{year + 1}-12",
     )
 
 
@@ -248,8 +258,9 @@ SOURCE: Final = Source(
     access=Access.API_KEY,
     vintages=tuple(_vintage(year) for year in VINTAGES),
     recipe=(
-        "By hand: on data.census.gov open the table of the 5-year estimates for all tracts (counties, places) of the "
-        "state, download it as CSV and name the file ending in -Data.csv as listed."
+        "By hand: on data.census.gov open table B03002 (or DP05; for poverty S1701) of the 5-year estimates for all "
+        "tracts, counties or places of the state, download it as CSV and name the file that ends in -Data.csv after "
+        "the kind of area, the table and the state, for example tract_B03002_tx.csv."
     ),
     usual_release="December",
 )
@@ -271,8 +282,13 @@ def county_race(year: int, retrieval: Retrieval) -> pl.DataFrame:
 
 
 def place_race(year: int, retrieval: Retrieval) -> pl.DataFrame:
-    """Table `acs_place_race`: all places of the source, also those the project does not publish."""
-    return PLACE_RACE.read(year, retrieval).rename({"place": "geo"})
+    """Table `acs_place_race`: the listed places of the year; the source's other places are left out, counted."""
+    frame = PLACE_RACE.read(year, retrieval).rename({"place": "geo"})
+    listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == "place")
+    kept = frame.join(listed, on=["state", "geo"], how="semi", maintain_order="left")
+    retrieval.notes["places not listed left out"] = frame.height - kept.height
+    retrieval.notes["listed places without rows"] = listed.height - kept.height
+    return kept
 
 
 _COUNTS = "Counts of people with 90 % margins of error (`_moe`). "

@@ -19,6 +19,8 @@ from sources.acs_tables import RACE_YEARS, TRACT_LIST_VINTAGES, tract_vintage
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_FIPS, PUERTO_RICO
 from sources.framework.strict import Raw, read_bytes
+from sources.geocorr import SOURCE as GEOCORR
+from sources.geography import geographies
 
 CONNECTICUT: Final = "09"
 REGIONS_SINCE: Final = 2022
@@ -120,9 +122,7 @@ def _factors_add_up(raw: Raw) -> None:
         "the tract's factors add up to more than 1: several tracts bear one code, so the codes were rewritten",
         column="afact",
     )
-    raw.refuse(
-        total < 1 - SUM_TOLERANCE, "the tract's factors add up to less than 1: rows are missing", column="afact"
-    )
+    raw.refuse(total < 1 - SUM_TOLERANCE, "the tract's factors add up to less than 1: rows are missing", column="afact")
 
 
 def read_ct_tracts(path: Path, *, source: str = "ct_tracts") -> pl.DataFrame:
@@ -209,7 +209,12 @@ def _tract_place(vintage: str, year: int, retrieval: Retrieval) -> pl.DataFrame:
     notes["tracts"] = frame.select("state", "county", "tract").n_unique()
     notes["rows outside any place left out"] = frame.filter(pl.col("place") == NO_PLACE).height
     notes["rows with factor 0 left out"] = frame.filter(pl.col("place") != NO_PLACE, pl.col("afact") == 0).height
-    frame = _to_regions(frame.filter(pl.col("place") != NO_PLACE, pl.col("afact") > 0), year, retrieval)
+    frame = frame.filter(pl.col("place") != NO_PLACE, pl.col("afact") > 0)
+    listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == "place")
+    listed = listed.select("state", pl.col("geo").alias("place"))
+    notes["rows of places not listed left out"] = frame.join(listed, on=["state", "place"], how="anti").height
+    notes["listed places without rows"] = listed.join(frame, on=["state", "place"], how="anti").height
+    frame = _to_regions(frame.join(listed, on=["state", "place"], how="semi"), year, retrieval)
     tracts, places = _VINTAGES[vintage]
     return frame.sort("state", "county", "tract", "place").select(
         "state",
@@ -222,3 +227,72 @@ def _tract_place(vintage: str, year: int, retrieval: Retrieval) -> pl.DataFrame:
         pl.lit(tracts, dtype=pl.Int16).alias("tract_vintage"),
         pl.lit(places, dtype=pl.Int16).alias("place_vintage"),
     )
+
+
+CT_TRACTS: Final = Source(
+    key="ct_tracts",
+    agency="CT Data Collaborative",
+    dataset="Connecticut census tracts with 2020 counties and 2022 planning regions",
+    citation="CT Data Collaborative. 2022 tract crosswalk.",
+    licence="Free to use; the repository asks for attribution",
+    redistribute=True,
+    landing_page="https://github.com/CT-Data-Collaborative/2022-tract-crosswalk",
+    access=Access.DOWNLOAD,
+    vintages=(
+        Vintage(
+            key="2022",
+            files=(
+                SourceFile(
+                    "2022tractcrosswalk.csv",
+                    "csv",
+                    url=(
+                        "https://raw.githubusercontent.com/CT-Data-Collaborative/2022-tract-crosswalk/main/"
+                        "2022tractcrosswalk.csv"
+                    ),
+                    accept=("tract_crosswalk_2022_connecticut.csv",),
+                    min_bytes=1000,
+                ),
+            ),
+            data_years=tuple(range(REGIONS_SINCE, 2026)),
+        ),
+    ),
+    recipe="Take the CSV from the repository's main page.",
+    usual_release="does not change",
+)
+SOURCES: Final = (CT_TRACTS,)
+
+TABLES: Final = (
+    Table(
+        name="tract_county",
+        title="Tracts and their counties",
+        description=(
+            "Every census tract with the county it lies in: tracts of the 2010 census until 2019, of the 2020 census "
+            "afterwards, Connecticut in planning regions from 2022."
+        ),
+        model=TractCountyModel,
+        sources=("acs_tables", "ct_tracts"),
+        years=RACE_YEARS,
+        build=tract_county,
+    ),
+    Table(
+        name="tract_place",
+        title="Tracts and the places their people live in",
+        description=(
+            "Share of each tract's population that lives in each listed place: 2010 tracts and 2014 places until 2019, "
+            "2020 tracts and places afterwards."
+        ),
+        model=TractPlaceModel,
+        sources=("geocorr", "ct_tracts"),
+        years=RACE_YEARS,
+        build=tract_place,
+    ),
+    Table(
+        name="tract_place_2010",
+        title="Tracts and the places of 2010 their people live in",
+        description="The same with the places' limits of 2010, which environmental quality uses.",
+        model=TractPlaceModel,
+        sources=("geocorr",),
+        years=PLACES_2010_YEARS,
+        build=tract_place_2010,
+    ),
+)
