@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -192,11 +193,16 @@ def _in_own_state(raw: Raw, file: RawFile) -> None:
     raw.refuse(pl.col("state") != BY_POSTAL[postal].fips, f"the row is not in {BY_POSTAL[postal].name}", column="state")
 
 
+@cache
+def _counties(year: int) -> frozenset[str]:
+    listed = geographies(year).filter(pl.col("level") == "county")
+    return frozenset(listed.select(pl.col("state") + pl.col("geo")).to_series())
+
+
 def _known_county(raw: Raw, year: int) -> None:
     """Every county is one of the year: a code that came later or is gone means that the file is of another vintage."""
-    known = geographies(year).filter(pl.col("level") == "county").select(pl.col("state") + pl.col("geo"))
     code = pl.col("state") + pl.col("county")
-    raw.refuse(~code.is_in(known.to_series().implode()), f"there is no such county in {year}", column="county")
+    raw.refuse(~code.is_in(list(_counties(year))), f"there is no such county in {year}", column="county")
 
 
 def _beside(raw: Raw, more: Raw, geography: Geography) -> Raw:

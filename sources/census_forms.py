@@ -105,13 +105,9 @@ def read(path: Path, items: Sequence[Item], geography: Geography, *, source: str
     raw.select({**{c: c for c in geography.columns}, **_renaming(items)})
     for name, width in geography.parts:
         raw.code(name, width=width, what=f"{name} code")
-    annotations: Counter[str] = Counter()
-    for item in items:
-        estimate, margin = item.columns
-        annotations += _figure(raw, estimate, margin=False)
-        annotations += _figure(raw, margin, margin=True)
+    annotations = _figures(raw, items)
     raw.unique(*geography.columns)
-    return Reading(raw, dict(annotations), left_out)
+    return Reading(raw, annotations, left_out)
 
 
 def _renaming(items: Sequence[Item]) -> dict[str, str]:
@@ -186,15 +182,30 @@ def _prepare_download(raw: Raw, items: Sequence[Item], geography: Geography) -> 
     return before - raw.frame.height
 
 
-def _figure(raw: Raw, column: str, *, margin: bool) -> Counter[str]:
-    """Make a column of counts or margins numeric; returns how often each annotation code stood in it."""
-    code = pl.col(column).replace(_SIGNS)
-    found = raw.frame.select(code.alias(column)).filter(pl.col(column).is_in(list(ANNOTATIONS)))
-    kind = "margin of error" if margin else "estimate"
-    counts = Counter({f"{kind} {c} ({ANNOTATIONS[c][1]})": n for c, n in found[column].value_counts().rows()})
-    missing = [*_ABSENT, *(c for c in ANNOTATIONS if not (margin and c == CONTROLLED))]
-    raw.frame = raw.frame.with_columns(code.replace({CONTROLLED: "0"} if margin else {}).alias(column))
-    raw.number(column, minimum=0, missing=missing)
-    raw.refuse(pl.col(column).mod(1) != 0, "not a whole number", column=column)
-    raw.frame = raw.frame.with_columns(pl.col(column).cast(pl.Int64))
-    return counts
+def _figures(raw: Raw, items: Sequence[Item]) -> dict[str, int]:
+    """Make the columns of the items whole numbers; returns how often each annotation code stood in them."""
+    columns = {column: margin for item in items for column, margin in zip(item.columns, (False, True), strict=True)}
+    raw.frame = raw.frame.with_columns(pl.col(list(columns)).replace(_SIGNS))
+    annotated = raw.frame.select(pl.col(list(columns)).is_in(list(ANNOTATIONS)).sum())
+    counts: Counter[str] = Counter()
+    for column, found in annotated.row(0, named=True).items():
+        if found:
+            kind = "margin of error" if columns[column] else "estimate"
+            codes = raw.frame[column].value_counts().filter(pl.col(column).is_in(list(ANNOTATIONS)))
+            counts.update({f"{kind} {code} ({ANNOTATIONS[code][1]})": n for code, n in codes.rows()})
+    margins = [column for column, margin in columns.items() if margin]
+    raw.frame = raw.frame.with_columns(pl.col(margins).replace({CONTROLLED: "0"}))
+    missing = [*_ABSENT, *ANNOTATIONS]
+    # All columns at once; a column that has a flaw is read again on its own, which names the row.
+    parsed: dict[str, pl.Expr] = {
+        c: pl.when(~pl.col(c).is_in(missing)).then(pl.col(c).cast(pl.Int64, strict=False)) for c in columns
+    }
+    flawed = raw.frame.select(
+        ((~pl.col(c).is_in(missing) & value.is_null()) | (value < 0)).any().alias(c) for c, value in parsed.items()
+    ).row(0, named=True)
+    for column in (c for c, bad in flawed.items() if bad):
+        raw.number(column, minimum=0, missing=missing)
+        raw.refuse(pl.col(column).mod(1) != 0, "not a whole number", column=column)
+        parsed[column] = pl.col(column).cast(pl.Int64)
+    raw.frame = raw.frame.with_columns(value.alias(c) for c, value in parsed.items())
+    return dict(counts)
