@@ -4,7 +4,8 @@ Layouts follow the year: relationship is RELP until 2018 and RELSHIPP after; the
 TYPEHUGQ after; internet access is ACCESS until 2019 and ACCESSINET after; broadband and tablets are asked since 2016
 (and given for all survey years in the 5-year files from 2018 on); the state is ST until 2022 and STATE from 2023;
 replicate weights of the 1-year files are in small letters until 2016; serial numbers carry the survey year from 2017 on
-(5-year files: always) and HU or GQ from 2018 on. The 2010-2014 file holds PUMA00 and PUMA10, of which one applies.
+(5-year files: always) and HU or GQ from 2018 on. The 2010-2014 file holds PUMA00 and PUMA10, of which one applies,
+and names the serial number in small letters.
 Columns are a subset of the agency's, in the agency's order.
 """
 
@@ -113,6 +114,7 @@ class Layout:
             "TYPE": "TYPEHUGQ" if self.year >= 2020 else "TYPE",
             "ACCESS": "ACCESSINET" if self.year >= 2020 else "ACCESS",
             "ST": "STATE" if self.year >= 2023 else "ST",
+            "SERIALNO": "serialno" if (self.year, self.span) == (2014, 5) else "SERIALNO",
         }
         out: dict[str, str] = {}
         for name in master:
@@ -128,9 +130,13 @@ class Layout:
         return name.lower() if self.year < 2017 and self.span == 1 else name
 
 
-def adjustment(layout: Layout, survey_year: int) -> int:
-    """ADJINC of a record: within a 5-year file earlier years are also brought to the prices of the last one."""
-    return ADJINC[survey_year] * PRICES[layout.year] // PRICES[survey_year]
+def adjustments(layout: Layout, survey_year: int) -> tuple[int, int]:
+    """ADJHSG and ADJINC of a record, in millionths.
+
+    ADJHSG brings amounts of a survey year to prices of the file's last year; ADJINC also has the factor of the year.
+    """
+    housing = 1_000_000 * PRICES[layout.year] // PRICES[survey_year]
+    return housing, (ADJINC[survey_year] * housing + 500_000) // 1_000_000
 
 
 def _coded(frame: pl.DataFrame, layout: Layout, world: World) -> pl.DataFrame:
@@ -144,7 +150,7 @@ def _coded(frame: pl.DataFrame, layout: Layout, world: World) -> pl.DataFrame:
         serial = pl.when(year >= 2018).then(modern).otherwise(dated)
     else:
         serial = number.cast(pl.String) if layout.year < 2017 and layout.span == 1 else dated
-    factors = {y: adjustment(layout, y) for y in range(layout.year - (4 if layout.span == 5 else 0), layout.year + 1)}
+    factors = {y: adjustments(layout, y) for y in range(layout.year - layout.span + 1, layout.year + 1)}
     pumas = {}
     for column, vintage in layout.puma_vintages.items():
         code = pl.lit(world.atoms[f"puma_{vintage}"]).gather(pl.col("atom"))
@@ -155,8 +161,8 @@ def _coded(frame: pl.DataFrame, layout: Layout, world: World) -> pl.DataFrame:
         ST=pl.lit(pl.Series([s.code for s in world.states])).gather(pl.col("state")),
         DIVISION=pl.lit(pl.Series([s.division for s in world.states])).gather(pl.col("state")),
         REGION=pl.lit(pl.Series([s.region for s in world.states])).gather(pl.col("state")),
-        ADJINC=year.replace_strict(factors, return_dtype=pl.Int64),
-        ADJHSG=pl.lit(1_000_000),
+        ADJHSG=year.replace_strict({y: f[0] for y, f in factors.items()}, return_dtype=pl.Int64),
+        ADJINC=year.replace_strict({y: f[1] for y, f in factors.items()}, return_dtype=pl.Int64),
         **pumas,
     )
 
