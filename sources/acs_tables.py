@@ -175,9 +175,12 @@ class Content:
             if self.geography is not PLACE:
                 _known_county(raw, year)
             frames.append(raw.done())
-        retrieval.notes[f"{self.geography.plural} from"] = f"{form.table}, {'API' if form.api else 'download'}"
-        retrieval.notes["annotated figures"] = dict(sorted(annotations.items()))
-        retrieval.notes["rows of other kinds of areas left out"] = left_out
+        retrieval.notes[f"acs_tables {self.geography.plural} {year}"] = {
+            "table": form.table,
+            "form": "API" if form.api else "download",
+            "annotated figures": dict(sorted(annotations.items())),
+            "rows of other kinds of areas left out": left_out,
+        }
         return pl.concat(frames).sort(self.geography.columns)
 
 
@@ -211,6 +214,7 @@ def _beside(raw: Raw, more: Raw, geography: Geography) -> Raw:
     here, there = raw.frame.select(keys), more.frame.select(keys)
     if here.join(there, on=keys, how="anti").height or there.join(here, on=keys, how="anti").height:
         raise more.error(f"the {geography.plural} are not those of {raw.file}.")
+    raw.file_names |= more.file_names
     raw.frame = raw.frame.join(more.done(), on=keys, how="left", validate="1:1", maintain_order="left")
     return raw
 
@@ -292,8 +296,10 @@ def place_race(year: int, retrieval: Retrieval) -> pl.DataFrame:
     frame = PLACE_RACE.read(year, retrieval).rename({"place": "geo"})
     listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == "place")
     kept = frame.join(listed, on=["state", "geo"], how="semi", maintain_order="left")
-    retrieval.notes["places not listed left out"] = frame.height - kept.height
-    retrieval.notes["listed places without rows"] = listed.height - kept.height
+    retrieval.notes["places"] = {
+        "not listed, left out": frame.height - kept.height,
+        "listed, without rows": listed.height - kept.height,
+    }
     return kept
 
 

@@ -148,7 +148,14 @@ def test_the_states_of_the_scope_are_read_and_sorted(tmp_path):
         ("44", "001", 0),
         ("44", "003", 5),
     ]
-    assert obtained.notes["tracts from"] == "B03002, API"
+    assert obtained.notes == {
+        "acs_tables tracts 2021": {
+            "table": "B03002",
+            "form": "API",
+            "annotated figures": {},
+            "rows of other kinds of areas left out": 0,
+        }
+    }
     all_tables()["acs_tract_race"].model.validate(frame, lazy=True)
 
 
@@ -162,7 +169,7 @@ def test_a_missing_state_is_owed_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "column", "problem"),
     [
-        ([tract("001", "040100", people=9, hispanic=4, white_nh=4)], "people", "do not add up"),
+        ([tract("001", "040100", people=9, hispanic=4, white_nh=4)], "B03002_001E", "do not add up"),
         ([tract("001", "040100", state="44")], "state", "not in Delaware"),
         ([tract("007", "040100")], "county", "no such county in 2021"),
     ],
@@ -174,7 +181,7 @@ def test_figures_that_cannot_be_are_refused(tmp_path, rows, column, problem):
     assert (caught.value.row, caught.value.column) == (2, column)
 
 
-@pytest.mark.parametrize(("poor", "black", "column"), [(11, 0, "poor"), (5, 6, "poor_black")])
+@pytest.mark.parametrize(("poor", "black", "column"), [(11, 0, "B17001_002E"), (5, 6, "B17001B_002E")])
 def test_more_poor_than_there_are_is_refused(tmp_path, poor, black, column):
     rows = [tract("001", "040100", people=10, poor=poor, poor_black=black)]
     put(tmp_path, "acs5-2021", "de", POVERTY.forms(2021)[0], TRACT, rows)
@@ -204,8 +211,7 @@ def test_downloads_of_the_mirror_stand_in_for_the_api(tmp_path, mirror):
     california = retrieval(tmp_path, "06", mirror=mirror)
     places = source.place_race(2023, california)
     assert places.height == 118
-    assert california.notes["places not listed left out"] == 1500
-    assert california.notes["listed places without rows"] == 0
+    assert california.notes["places"] == {"not listed, left out": 1500, "listed, without rows": 0}
     with pytest.raises(OwedError):
         source.county_race(2023, california)
 

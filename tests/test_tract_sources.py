@@ -257,7 +257,7 @@ def test_each_tract_has_one_county(retrieval):
     elsewhere = pl.col("state") != "09"
     assert before.filter(elsewhere).equals(after.filter(elsewhere))
     # The tract of water has no region.
-    assert retrieval.notes["Connecticut rows without a planning region left out"] == 1
+    assert retrieval.notes["ct_tracts"] == {"rows without a planning region left out": 1}
     assert before.height - after.height == 1
 
 
@@ -269,7 +269,8 @@ def test_factors_of_connecticut_move_with_their_tracts(retrieval):
 
 def test_what_is_left_out_is_counted(retrieval):
     frame = source.tract_place(2021, retrieval)
-    notes = retrieval.notes
+    notes = retrieval.notes["geocorr tract20-place20"]
+    assert isinstance(notes, dict)
     assert notes["rows in Puerto Rico left out"] == 1
     assert notes["rows outside any place left out"] > 1000
     assert notes["rows of places not listed left out"] > 0
