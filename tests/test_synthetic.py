@@ -134,7 +134,8 @@ def test_files_are_made_again_if_they_are_not_whole(tmp_path, damage):
     else:
         stamp = json.loads((root / STAMP).read_text())
         (root / STAMP).write_text(json.dumps({**stamp, "generator": "older"}))
-        (root / "popest" / "2014" / "provenance.json").write_text("{}")
+        entry = {"co-est2014-alldata.csv": {"how": "synthetic"}}
+        (root / "popest" / "2014" / "provenance.json").write_text(json.dumps({"files": entry}))
     generate(root, years=(2014,))
     assert digests(root) == whole
     assert not (root / "popest" / "2014" / "provenance.json").exists()
@@ -148,6 +149,18 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     with pytest.raises(FileExistsError, match="not synthetic"):
         generate(tmp_path / "raw", years=(2014,))
     assert real.read_text() == "real"
+
+
+@pytest.mark.usefixtures("few_writers")
+@pytest.mark.parametrize("text", ['{"files": {"x.csv": {"how": "person"}}}', '{"files": {"x.csv": {}}}', "[", "[]"])
+def test_real_files_among_synthetic_ones_stay(tmp_path, text):
+    root = tmp_path / "raw"
+    generate(root, years=(2014,))
+    (root / "popest" / "2014" / "provenance.json").write_text(text)
+    before = digests(root)
+    with pytest.raises(FileExistsError, match="not synthetic"):
+        generate(root, years=(2015,))
+    assert digests(root) == before
 
 
 def test_unknown_years_are_refused(tmp_path):
@@ -194,7 +207,8 @@ def test_every_file_is_one_that_its_source_accepts(raw):
 
 def _buildable() -> list[tuple[str, int]]:
     """Tables whose raw files the generator writes, and the generated years they exist in."""
-    made = {*writers(), "cpi"}  # consumer prices are part of the project
+    # Consumer prices are part of the project; microdata come in the Census Bureau's form instead of that of IPUMS.
+    made = {*writers(), "cpi", "acs_pums_ipums"}
     return [
         (name, year)
         for name, table in registry.all_tables().items()
@@ -479,6 +493,25 @@ def test_both_sides_of_the_suppression_threshold_occur(raw, world):
         assert effective.height - kept.height >= 3, target
     forsyth = records.filter(pl.col("state") == "37", pl.col("source").is_in(["01801", "01802", "01803"]))
     assert forsyth["len"].sum() >= 30
+
+
+def test_every_group_of_winston_salem_has_figures(world):
+    """The place that examples show: at least 30 adults of each group in a 5-year file."""
+    persons = draw(world, 2018, 5).persons.with_columns(place=pl.lit(world.atoms["place"]).gather(pl.col("atom")))
+    nc = [s.code for s in world.states].index("37")
+    adults = persons.filter(
+        pl.col("state") == nc, pl.col("place") == "75000", pl.col("AGEP").is_between(25, 54), pl.col("kind") == OCCUPIED
+    )
+    hispanic, race = pl.col("HISP") != 1, pl.col("RAC1P")
+    groups = {
+        "Hispanic": hispanic,
+        "White": ~hispanic & (race == 1),
+        "Black": ~hispanic & (race == 2),
+        "Other": ~hispanic & (race > 2),
+        "disability": pl.col("DIS") == 1,
+        "female": pl.col("SEX") == 2,
+    }
+    assert {name: n for name, group in groups.items() if (n := adults.filter(group).height) < 35} == {}
 
 
 # --- wages
