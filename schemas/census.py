@@ -1,6 +1,7 @@
 """Tables of the American Community Survey at tract, county and place level, and the lists of tracts.
 
-Counts are people; a column ending in `_moe` is the margin of error of the count before it, at the 90 % level.
+Counts are people or housing units; a column ending in `_moe` is the margin of error of the figure before it, at the
+90 % level.
 Null: the agency gives no figure (an annotation code).
 """
 
@@ -120,6 +121,40 @@ class AreaRaceModel(pa.DataFrameModel):
         strict = True
         ordered = True
         unique: ClassVar[list[str]] = ["state", "geo"]
+
+
+class TractHousingModel(pa.DataFrameModel):
+    """Housing units, one row per tract (table B25001)."""
+
+    state: pl.String = _code(2, "State FIPS code.")
+    county: pl.String = _code(3, "County code, as of the data year.")
+    tract: pl.String = _code(6, "Tract code.")
+    housing_units: pl.Int64 = _count("Housing units, occupied or vacant.")
+    housing_units_moe: pl.Int64 = _count("Margin of error of housing_units.")
+
+    class Config:
+        """Exactly these columns; one row per area."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["state", "county", "tract"]
+
+
+class AreaIncomeModel(pa.DataFrameModel):
+    """Median household income, one row per county or place (table B19013)."""
+
+    level: pl.String = pa.Field(isin=["county", "place"], description="county or place.")
+    state: pl.String = _code(2, "State FIPS code.")
+    geo: pl.String = pa.Field(str_matches=r"^(\d{3}|\d{5})$", description="County (3 digits) or place (5 digits) code.")
+    median_income: pl.Int64 = _count("Median household income, dollars of the last year.")
+    median_income_moe: pl.Int64 = _count("Margin of error of median_income.")
+
+    class Config:
+        """Exactly these columns; one row per area."""
+
+        strict = True
+        ordered = True
+        unique: ClassVar[list[str]] = ["level", "state", "geo"]
 
 
 class TractCountyModel(pa.DataFrameModel):

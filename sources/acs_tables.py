@@ -1,4 +1,4 @@
-"""American Community Survey tables, 5-year: people in poverty and people by race and Hispanic origin.
+"""American Community Survey tables, 5-year: poverty, race and Hispanic origin, housing units, household income.
 
 Each vintage holds one file per table, kind of area and state, in the form of the Census API (which the program asks
 for) or of a download from data.census.gov (which a person may hand in).
@@ -14,10 +14,11 @@ from typing import Final
 
 import polars as pl
 
-from schemas.census import AreaRaceModel, TractPovertyModel, TractRaceModel
+from schemas.census import AreaIncomeModel, AreaRaceModel, TractHousingModel, TractPovertyModel, TractRaceModel
 from schemas.errors import OwedError
 from sources.census_forms import COUNTY, PLACE, TRACT, Geography, Item, read
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
+from sources.framework.partial import note_owed
 from sources.framework.states import State, within
 from sources.framework.strict import Raw
 from sources.geography import geographies
@@ -125,6 +126,20 @@ def race_forms(year: int) -> tuple[Form, ...]:
     return tuple(forms)
 
 
+def single_form(table: str, column: str, label: str) -> Callable[[int], tuple[Form, ...]]:
+    """Where a table of one figure stands: the API or a download, in every vintage ("{year}" in its label)."""
+
+    def forms(year: int) -> tuple[Form, ...]:
+        items = (Item(column, f"{table}_001", label.format(year=year)),)
+        return Form(table, items, True), Form(table, items, False)
+
+    return forms
+
+
+def _check_nothing(raw: Raw) -> None:
+    """A single figure has no other that it must agree with."""
+
+
 def _check_poverty(raw: Raw) -> None:
     """Nobody is poor outside the poverty universe, and no group has more poor people than there are."""
     raw.refuse(pl.col("poor") > pl.col("people"), "more people in poverty than people", column="poor")
@@ -161,8 +176,7 @@ class Content:
         if owed is not None:
             if whole or not forms:
                 raise owed
-            note = {"source": owed.source, "vintage": owed.vintage, "files": list(owed.files), "recipe": owed.recipe}
-            retrieval.notes["owed"] = [note]
+            note_owed(retrieval, owed)
         frames = []
         annotations: Counter[str] = Counter()
         left_out = 0
@@ -248,10 +262,19 @@ POVERTY: Final = Content(TRACT, poverty_forms, _check_poverty)
 TRACT_RACE: Final = Content(TRACT, race_forms, _check_race)
 COUNTY_RACE: Final = Content(COUNTY, race_forms, _check_race)
 PLACE_RACE: Final = Content(PLACE, race_forms, _check_race)
+HOUSING: Final = Content(TRACT, single_form("B25001", "housing_units", "Total"), _check_nothing)
+_INCOME: Final = single_form(
+    "B19013",
+    "median_income",
+    "Median household income in the past 12 months (in {year} inflation-adjusted dollars)",
+)
+COUNTY_INCOME: Final = Content(COUNTY, _INCOME, _check_nothing)
+PLACE_INCOME: Final = Content(PLACE, _INCOME, _check_nothing)
 
 POVERTY_YEARS: Final = (2014, 2016, 2018, 2019, 2021, 2023)
 RACE_YEARS: Final = (2014, 2015, 2016, 2018, 2019, 2021, 2022, 2023)
 AREA_YEARS: Final = (2014, 2016, 2018, 2021, 2023)
+HOUSING_YEARS: Final = (2015, 2019, 2022)
 VINTAGES: Final = (2014, 2015, 2016, 2018, 2019, 2020, 2021, 2022, 2023)
 
 # The list of tracts is taken from two vintages: data years up to 2019 have the tracts of the 2010 census, later ones
@@ -273,6 +296,7 @@ def _vintage(year: int) -> Vintage:
     contents = [TRACT_RACE]
     contents += [POVERTY] if year in POVERTY_YEARS else []
     contents += [COUNTY_RACE, PLACE_RACE] if year in AREA_YEARS else []
+    contents += [HOUSING, COUNTY_INCOME, PLACE_INCOME] if year in HOUSING_YEARS else []
     listed = [y for y in RACE_YEARS if TRACT_LIST_VINTAGES[tract_vintage(y)] == year]
     return Vintage(
         key=vintage_key(year),
@@ -285,7 +309,7 @@ def _vintage(year: int) -> Vintage:
 SOURCE: Final = Source(
     key="acs_tables",
     agency="U.S. Census Bureau",
-    dataset="American Community Survey, 5-year estimates, tables B17001, B03002 (or S1701, DP05)",
+    dataset="American Community Survey, 5-year estimates, tables B17001, B03002 (or S1701, DP05), B25001, B19013",
     citation="U.S. Census Bureau. American Community Survey 5-year estimates.",
     licence="Public domain (U.S. government work); the Census API terms of service apply",
     redistribute=True,
@@ -293,7 +317,8 @@ SOURCE: Final = Source(
     access=Access.API_KEY,
     vintages=tuple(_vintage(year) for year in VINTAGES),
     recipe=(
-        "By hand: on data.census.gov open table B03002 (or DP05; for poverty S1701) of the 5-year estimates for all "
+        "By hand: on data.census.gov open table B03002 (or DP05; for poverty S1701; for housing units B25001; for "
+        "household income B19013) of the 5-year estimates for all "
         "tracts, counties or places of the state, download it as CSV and name the file that ends in -Data.csv after "
         "the kind of area, the table and the state, for example tract_B03002_tx.csv."
     ),
@@ -318,7 +343,24 @@ def county_race(year: int, retrieval: Retrieval) -> pl.DataFrame:
 
 def place_race(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """Table `acs_place_race`: the listed places of the year; the source's other places are left out, counted."""
-    frame = PLACE_RACE.read(year, retrieval).rename({"place": "geo"})
+    return _listed_places(PLACE_RACE.read(year, retrieval).rename({"place": "geo"}), year, retrieval)
+
+
+def tract_housing(year: int, retrieval: Retrieval) -> pl.DataFrame:
+    """Table `acs_tract_housing`."""
+    return HOUSING.read(year, retrieval)
+
+
+def area_income(year: int, retrieval: Retrieval) -> pl.DataFrame:
+    """Table `acs_area_income`: counties, and the listed places of the year."""
+    counties = COUNTY_INCOME.read(year, retrieval).rename({"county": "geo"})
+    places = _listed_places(PLACE_INCOME.read(year, retrieval).rename({"place": "geo"}), year, retrieval)
+    parts = {"county": counties, "place": places}
+    return pl.concat(frame.select(pl.lit(level).alias("level"), pl.all()) for level, frame in parts.items())
+
+
+def _listed_places(frame: pl.DataFrame, year: int, retrieval: Retrieval) -> pl.DataFrame:
+    """The listed places of the year; what else there is, and which of them have no row, is counted."""
     listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == "place")
     kept = frame.join(listed, on=["state", "geo"], how="semi", maintain_order="left")
     retrieval.notes["places"] = {
@@ -365,5 +407,26 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=AREA_YEARS,
         build=place_race,
+    ),
+    Table(
+        name="acs_tract_housing",
+        title="Housing units by tract",
+        description="Housing units with 90 % margins of error. States whose files are owed are not in it.",
+        model=TractHousingModel,
+        sources=("acs_tables",),
+        years=HOUSING_YEARS,
+        build=tract_housing,
+    ),
+    Table(
+        name="acs_area_income",
+        title="Median household income by county and place",
+        description=(
+            "Median household income in dollars with its 90 % margin of error; null where the agency gives none. "
+            "States whose files are owed are not in it."
+        ),
+        model=AreaIncomeModel,
+        sources=("acs_tables",),
+        years=HOUSING_YEARS,
+        build=area_income,
     ),
 )

@@ -34,6 +34,9 @@ ANNOTATIONS: Final[dict[str, tuple[str, str]]] = {
 _SIGNS: Final = {sign: code for code, (sign, _) in ANNOTATIONS.items()}
 _ABSENT: Final = ("", "null")
 
+# Medians of household income beyond the ends of the distribution: how a download shows them and what the API gives.
+OPEN_ENDED: Final[dict[str, str]] = {"250,000+": "250001", "2,500-": "2499"}
+
 
 @dataclass(frozen=True)
 class Geography:
@@ -185,7 +188,7 @@ def _prepare_download(raw: Raw, items: Sequence[Item], geography: Geography) -> 
 def _figures(raw: Raw, items: Sequence[Item]) -> dict[str, int]:
     """Make the columns of the items whole numbers; returns how often each annotation code stood in them."""
     columns = {column: margin for item in items for column, margin in zip(item.columns, (False, True), strict=True)}
-    raw.frame = raw.frame.with_columns(pl.col(list(columns)).replace(_SIGNS))
+    raw.frame = raw.frame.with_columns(pl.col(list(columns)).replace(_SIGNS | OPEN_ENDED))
     annotated = raw.frame.select(pl.col(list(columns)).is_in(list(ANNOTATIONS)).sum())
     counts: Counter[str] = Counter()
     for column, found in annotated.row(0, named=True).items():

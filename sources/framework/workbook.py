@@ -10,11 +10,11 @@ from schemas.errors import InputError
 from sources.framework.strict import HTML, Raw
 
 
-def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
+def read_sheet(data: bytes, sheet: str | None, *, source: str, file: str) -> Raw:
     """The sheet with all cells as text, blanks and line breaks in its headers collapsed, wholly empty rows left out.
 
-    Numbers come without their display format (1040, not "1,040"); text cells keep what was typed. Raises `InputError`
-    if the bytes are no workbook or the sheet is missing or empty.
+    `sheet` None is the first one. Numbers come without their display format (1040, not "1,040"); text cells keep what
+    was typed. Raises `InputError` if the bytes are no workbook or the sheet is missing or empty.
     """
     import fastexcel
 
@@ -27,6 +27,7 @@ def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
     except fastexcel.FastExcelError as error:
         problem = f"the workbook cannot be read: {str(error).splitlines()[0]}"
         raise InputError(problem, source=source, file=file) from error
+    sheet = sheets[0] if sheet is None and sheets else sheet
     if sheet not in sheets:
         raise InputError(f"sheet {sheet!r} is missing; there are {sheets}.", source=source, file=file)
     frame = pl.read_excel(

@@ -1,8 +1,8 @@
-"""Synthetic ACS tables of people by race and of people in poverty, as the Census API answers: one JSON per state.
+"""Synthetic ACS tables of race, poverty, housing units and income, as the Census API answers: one JSON per state.
 
 Counts are drawn for the atoms of the world and added up, so that tracts, counties and places agree. Each state has a
 tract of water without people, tracts above, below and at exactly 40 percent poverty, groups that nobody belongs to, and
-controlled estimates, whose margin of error is the code -555555555.
+controlled estimates, whose margin of error is the code -555555555. Areas of very few people have no median income.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from sources.synthetic.world import NOT_A_PLACE, World, county_layer
 WATER: Final = "990000"
 UNLISTED: Final = "99990"
 ZERO_MARGIN: Final = 13
+
+# Areas of fewer people get no median income; the codes say that the sample is too small for it and for its margin.
+INCOME_FROM: Final = 700
+NO_INCOME: Final = ("-666666666", "-222222222")
 
 # Permille of a tract's people: the least and the most of each group; what is left is White and not Hispanic.
 RACE: Final = {
@@ -46,6 +50,16 @@ POOR: Final = {
     "poor_hispanic": ("hispanic", 1_200),
 }
 
+CONTENTS: Final = (
+    acs_tables.TRACT_RACE,
+    acs_tables.POVERTY,
+    acs_tables.COUNTY_RACE,
+    acs_tables.PLACE_RACE,
+    acs_tables.HOUSING,
+    acs_tables.COUNTY_INCOME,
+    acs_tables.PLACE_INCOME,
+)
+
 
 def _atoms(world: World, year: int) -> pl.DataFrame:
     """People, race groups and the poor of each atom in `year`, with the codes of tract, county and place."""
@@ -68,11 +82,17 @@ def _atoms(world: World, year: int) -> pl.DataFrame:
         first=pl.col("tract") == pl.col("tract").first().over("state"),
     )
     people = pl.col("people")
+    income = world.rng("acs_tables", "income", tract_vintage(year), year).integers(38_000, 92_000, tracts.height)
+    homes = world.rng("acs_tables", "homes", tract_vintage(year), year).integers(380, 520, tracts.height)
+    traits = traits.with_columns(pl.Series("income", income), pl.Series("homes_permille", homes))
     counted = (
         base.join(traits, on=["state", "tract"], how="left", validate="m:1")
         .with_columns((people * pl.col(f"{g}_permille")).floordiv(1000).alias(g) for g in RACE)
         .with_columns(white_nh=people - pl.sum_horizontal(*RACE))
         .with_columns(universe=people - people.floordiv(40))
+        .with_columns(
+            housing_units=(people * pl.col("homes_permille")).floordiv(1000), earned=people * pl.col("income")
+        )
     )
     universe = pl.when("first").then(pl.col("universe").floordiv(10) * 10).otherwise(pl.col("universe"))
     poor = pl.when("first").then(universe * 4 // 10).otherwise(universe * pl.col("poverty_permille") // 1000)
@@ -85,8 +105,15 @@ def _atoms(world: World, year: int) -> pl.DataFrame:
             .alias(name)
             for name, (group, level) in POOR.items()
         )
-        .drop(pl.selectors.ends_with("_permille"), "first")
+        .drop(pl.selectors.ends_with("_permille"), "first", "income")
     )
+
+
+def tract_people(world: World, year: int, *, counties_of: int | None = None) -> pl.DataFrame:
+    """People of every tract in `year`: state, county (as of `counties_of`, default the year), tract, people."""
+    tract, county = f"tract_{tract_vintage(year)}", county_layer(counties_of or year)
+    keys = ("state", pl.col(county).alias("county"), pl.col(tract).alias("tract"))
+    return world.atoms.group_by(keys).agg(_interpolated(year).sum().alias("people"))
 
 
 def _interpolated(year: int) -> pl.Expr:
@@ -124,17 +151,39 @@ def _margin(column: str, geography: Geography) -> pl.Expr:
     return pl.when(fixed).then(pl.lit(CONTROLLED)).otherwise(text) if controlled else text
 
 
-def _write(root: Path, world: World, content: Content, atoms: pl.DataFrame, year: int) -> None:
+def _incomes(atoms: pl.DataFrame, content: Content) -> pl.DataFrame:
+    """Median incomes and their margins of counties or places as the API gives them; here they are means."""
+    areas = _areas(atoms, content.geography, ["people", "earned"])
+    estimate, margin = content.forms(2022)[0].items[0].variables
+    small, people = pl.col("people") < INCOME_FROM, pl.col("people").cast(pl.Float64)
+    income = pl.col("earned").floordiv(pl.col("people").clip(lower_bound=1))
+    # The margin shrinks with the root of the people: a few percent where some thousands live.
+    error = (income * 6 / people.sqrt()).round().cast(pl.Int64)
+    return areas.select(
+        *content.geography.columns,
+        pl.when(small).then(pl.lit(NO_INCOME[0])).otherwise(income.cast(pl.String)).alias(estimate),
+        pl.when(small).then(pl.lit(NO_INCOME[1])).otherwise(error.cast(pl.String)).alias(margin),
+    )
+
+
+def _counts(atoms: pl.DataFrame, content: Content, year: int) -> pl.DataFrame:
+    """Counts of a table and their margins as the API gives them."""
     form = content.forms(year)[0]
     # The poverty tables count the people whose poverty status is known, not all residents.
     poverty = content is acs_tables.POVERTY
     figures = {i.column: "universe" if poverty and i.column == "people" else i.column for i in form.items}
     areas = _areas(atoms, content.geography, list(figures.values())).rename({v: k for k, v in figures.items()})
-    cells = areas.select(
+    return areas.select(
         *content.geography.columns,
         *(pl.col(i.column).cast(pl.String).alias(i.variables[0]) for i in form.items),
         *(_margin(i.column, content.geography).alias(i.variables[1]) for i in form.items),
     )
+
+
+def _write(root: Path, world: World, content: Content, atoms: pl.DataFrame, year: int) -> None:
+    form = content.forms(year)[0]
+    income = content in (acs_tables.COUNTY_INCOME, acs_tables.PLACE_INCOME)
+    cells = _incomes(atoms, content) if income else _counts(atoms, content, year)
     for file, items in zip(form.files(content.geography, year), form.parts, strict=True):
         header = [*(v for item in items for v in item.variables), *content.geography.columns]
         for state in world.states:
@@ -156,6 +205,6 @@ def write(root: Path, world: World) -> None:
     for year in vintages(world):
         atoms = _atoms(world, year)
         declared = {f.name for f in DECLARED.vintage(vintage_key(year)).files}
-        for content in (acs_tables.TRACT_RACE, acs_tables.POVERTY, acs_tables.COUNTY_RACE, acs_tables.PLACE_RACE):
+        for content in CONTENTS:
             if {f.name for f in content.files(year)} <= declared:
                 _write(root, world, content, atoms, year)
