@@ -93,6 +93,8 @@ def read_precincts(path: Path, year: int) -> tuple[Shapes, npt.NDArray[np.float6
     The votes are the sum of all columns that begin as in `VOTES`; a missing number counts as zero. Refused: no such
     column, negative votes, text in a number.
     """
+    from pandas.api.types import is_numeric_dtype
+
     prefix = VOTES[year]
     columns = [c for c in columns_of(path, source=SOURCE.key) if c.startswith(prefix)]
     if not columns:
@@ -107,7 +109,7 @@ def read_precincts(path: Path, year: int) -> tuple[Shapes, npt.NDArray[np.float6
     missing = 0
     for column in columns:
         values = shapes.frame[column]
-        if not np.issubdtype(values.dtype, np.number):
+        if not is_numeric_dtype(values.dtype):
             raise InputError("the votes are text, not numbers.", source=SOURCE.key, file=path.name, column=column)
         numbers = values.to_numpy(dtype=np.float64)
         negative = np.flatnonzero(numbers < 0)

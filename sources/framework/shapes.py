@@ -34,7 +34,10 @@ def columns_of(path: Path, *, source: str) -> list[str]:
     """The attribute columns of the shapefile in the zip."""
     import pyogrio  # type: ignore[import-untyped]
 
-    return [str(c) for c in pyogrio.read_info(_inside(path, source), layer=0)["fields"]]
+    try:
+        return [str(c) for c in pyogrio.read_info(_inside(path, source), layer=0)["fields"]]
+    except pyogrio.errors.DataSourceError as error:
+        raise InputError(f"the shapefile cannot be read: {error}", source=source, file=path.name) from error
 
 
 def read_shapes(path: Path, columns: Sequence[str], *, source: str) -> Shapes:
@@ -55,7 +58,7 @@ def read_shapes(path: Path, columns: Sequence[str], *, source: str) -> Shapes:
     try:
         frame = pyogrio.read_dataframe(inside, columns=list(columns))
     except pyogrio.errors.DataSourceError as error:
-        raise _unreadable(path, source, error) from error
+        raise InputError(f"the shapefile cannot be read: {error}", source=source, file=path.name) from error
     if len(frame) == 0:
         raise InputError("the shapefile has no rows.", source=source, file=path.name)
     if frame.crs is None:
@@ -92,7 +95,3 @@ def _inside(path: Path, source: str) -> str:
     if missing:
         raise InputError(f"the shapefile lacks its part {', '.join(missing)}.", source=source, file=path.name)
     return f"/vsizip/{path}/{found[0]}"
-
-
-def _unreadable(path: Path, source: str, error: Exception) -> InputError:
-    return InputError(f"the shapefile cannot be read: {error}", source=source, file=path.name)
