@@ -49,7 +49,7 @@ PREDICTOR = Predictor(
         Series("cnt_ht", YEARS, TABLES, levels=("county",), subgroups=SUBGROUPS),
         Series("cnt_ht", YEARS, (*TABLES, "tract_place"), levels=("place",), subgroups=SUBGROUPS),
     ),
-    sources=("cnt_ht", "acs_tables", "geocorr"),
+    sources=("cnt_ht", "acs_tables", "geocorr", "ct_tracts"),
     method="transportation.md",
     notes=(
         "The source's figures are modelled for each neighborhood and given in whole percents.",
