@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from metrics.deviation import Deviation
 from schemas.estimate import ESTIMATE, Limits
 from schemas.labels import ALL, LEVELS, SAMPLES, SUBGROUPS, Level
 
@@ -57,7 +58,8 @@ class Series:
     `subgroups` maps a subgroup type to the labels published for it; the type "all" is always there and need not be
     listed. `overall` is true if the overall file (11/61) takes its figure from this series. `tables` are the input
     tables without which the series cannot be computed (names of `estimate` parameters). `metrics` limits the series
-    to some of the predictor's metrics; empty means all.
+    to some of the predictor's metrics; empty means all. `long_only` names subgroup types that are computed but stand in
+    the long file only, not in a group file. Two series may share a sample, as long as they agree where they overlap.
     """
 
     sample: str
@@ -67,6 +69,7 @@ class Series:
     subgroups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     overall: bool = True
     metrics: tuple[str, ...] = ()
+    long_only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.sample not in SAMPLES:
@@ -74,6 +77,8 @@ class Series:
         for kind, labels in self.subgroups.items():
             if kind == "all" or not set(labels) <= set(SUBGROUPS[kind]):
                 raise ValueError(f"subgroups {kind}: {labels} are not in the closed list")
+        if not set(self.long_only) <= set(self.subgroups):
+            raise ValueError(f"long_only {self.long_only} names subgroup types that the series does not have")
 
     @property
     def cells(self) -> list[tuple[str, str]]:
@@ -138,6 +143,7 @@ class Entry:
     predictor: Predictor
     estimate: Estimator | None
     explain: Callable[..., Any] | None
+    deviations: tuple[Deviation, ...] = ()
 
     @property
     def built(self) -> bool:
@@ -146,10 +152,11 @@ class Entry:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Upstream tables: the parameter names of `estimate`, apart from `year`."""
+        """Upstream tables: the parameter names of `estimate`, apart from `year` and switches (which have a default)."""
         if self.estimate is None:
             return ()
-        return tuple(p for p in inspect.signature(self.estimate).parameters if p != "year")
+        parameters = inspect.signature(self.estimate).parameters.values()
+        return tuple(p.name for p in parameters if p.name != "year" and p.default is p.empty)
 
 
 def expected_keys(predictor: Predictor, year: int, spine: pl.DataFrame) -> pl.DataFrame:
@@ -169,6 +176,18 @@ def expected_keys(predictor: Predictor, year: int, spine: pl.DataFrame) -> pl.Da
     )
 
 
+def _owed_cells(predictor: Predictor, year: int, owed: frozenset[str]) -> pl.DataFrame:
+    """Cells of `year` that no series with all its tables gives. Columns: level .. sample of the key, `owed` (true)."""
+    whole: set[tuple[str, ...]] = set()
+    lacking: set[tuple[str, ...]] = set()
+    for series, level, kind, label, metric in predictor.cells(year):
+        cell = (level, kind, label, metric.column, series.sample)
+        (lacking if owed & set(series.tables) else whole).add(cell)
+    columns = ("level", "subgroup_type", "subgroup", "metric", "sample")
+    frame = pl.DataFrame(sorted(lacking - whole), schema=dict.fromkeys(columns, pl.String), orient="row")
+    return frame.with_columns(pl.lit(True).alias("owed"))
+
+
 def complete(
     computed: pl.DataFrame,
     predictor: Predictor,
@@ -182,7 +201,7 @@ def complete(
 
     `computed` has any subset of the `Estimate` columns (the key without `year` at least), at most one row per key.
     Rows outside the universe are an error of the estimator and stay in the frame, where the gate reports them. `owed`
-    names input tables that could not be had: the values of every series that needs one of them are null with reason
+    names input tables that could not be had: a missing value that no series can give without one of them has reason
     "input owed". Other absent rows, and null values without a reason, get `default_reason`. Quality and bounds of null
     values are removed. Returns an `Estimate` frame sorted by key.
     """
@@ -195,19 +214,20 @@ def complete(
         raise ValueError(f"{predictor.key}: unknown columns {sorted(unknown)}")
     keys = expected_keys(predictor, year, spine)
     absent = keys.join(rows, on=keys.columns, how="anti")
-    owed_samples = [s.sample for s in predictor.series if year in s.years and owed & set(s.tables)]
+    rows = pl.concat([rows, absent], how="diagonal").select(list(ESTIMATE))
+    lacking = _owed_cells(predictor, year, owed)
+    rows = rows.join(lacking, on=lacking.columns[:-1], how="left", validate="m:1")
     reason = (
         pl.when(pl.col("reason").is_not_null() | pl.col("value").is_not_null())
         .then(pl.col("reason"))
-        .when(pl.col("sample").is_in(owed_samples))
+        .when(pl.col("owed"))
         .then(pl.lit("input owed"))
         .otherwise(pl.lit(default_reason))
     )
     missing = pl.col("value").is_null()
     return (
-        pl.concat([rows, absent], how="diagonal")
+        rows.with_columns(reason.alias("reason"))
         .select(list(ESTIMATE))
-        .with_columns(reason.alias("reason"))
         .with_columns(pl.when(~missing).then(pl.col(c)).alias(c) for c in ("lb", "ub", "quality"))
         .sort("level", "state", "geo", "sample", "subgroup_type", "subgroup", "metric")
     )

@@ -88,6 +88,8 @@ REASONS: Final[dict[str, str]] = {
     "area not covered by source": "The source publishes nothing for this area in this year.",
     "suppressed at source": "The agency withholds this figure to protect the people or firms behind it.",
     "unreliable at source": "The agency marks this figure as too unreliable to publish.",
+    "inconsistent at source": "The source's own figures contradict each other here, so none of them is used.",
+    "too few people": "So few people are counted here that the method gives no figure.",
     "group not present": "Nobody of this group lives here according to the source.",
     "denominator is zero": "There is nothing to divide by: the source counts zero people, households or firms.",
     "suppressed by us": "Withheld after review because the figure is implausible; see the suppression list.",

@@ -239,7 +239,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{source}-{vintage}.lock").open("w") as handle:
             try:
-                import fcntl  # noqa: PLC0415  not on every platform
+                import fcntl  # not on every platform
             except ImportError:
                 yield
                 return
