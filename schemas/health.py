@@ -43,7 +43,7 @@ class PhysiciansCounty(pa.DataFrameModel):
 
         strict = True
         ordered = True
-        unique = ["state", "geo"]
+        unique = ["state", "geo"]  # noqa: RUF012
 
 
 class BirthsCounty(pa.DataFrameModel):
@@ -53,7 +53,9 @@ class BirthsCounty(pa.DataFrameModel):
     geo: pl.String = pa.Field(
         str_matches=r"^\d{3}$", description="County FIPS code as exported; 999 pools the counties not named."
     )
-    subgroup_type: pl.String = pa.Field(isin=["all", "race-ethnicity", "mothers-education"], description="Group family.")
+    subgroup_type: pl.String = pa.Field(
+        isin=["all", "race-ethnicity", "mothers-education"], description="Group family."
+    )
     subgroup: pl.String = pa.Field(isin=_LABELS, description="Group of mothers; All for all of them.")
     births: pl.Int64 = pa.Field(ge=0, nullable=True, description="Births of known weight.")
     births_marker: pl.String = pa.Field(isin=BIRTH_MARKERS, nullable=True, description="Word in place of births.")
@@ -67,7 +69,7 @@ class BirthsCounty(pa.DataFrameModel):
 
         strict = True
         ordered = True
-        unique = ["state", "geo", "subgroup_type", "subgroup"]
+        unique = ["state", "geo", "subgroup_type", "subgroup"]  # noqa: RUF012
 
     @pa.dataframe_check(error="births has neither or both of number and marker")
     def births_or_marker(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
@@ -110,7 +112,7 @@ class InjuryDeathsCounty(pa.DataFrameModel):
 
         strict = True
         ordered = True
-        unique = ["state", "geo", "subgroup_type", "subgroup"]
+        unique = ["state", "geo", "subgroup_type", "subgroup"]  # noqa: RUF012
 
     @pa.dataframe_check(error="deaths has neither or both of number and marker")
     def deaths_or_marker(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
@@ -137,12 +139,16 @@ class RankingsInjuryDeaths(pa.DataFrameModel):
     geo: pl.String = pa.Field(str_matches=r"^\d{3}$", description="County FIPS code, as the source has it.")
     deaths: pl.Int64 = pa.Field(ge=0, nullable=True, description="Deaths by injury in all years of the pool.")
     rate: pl.Float64 = pa.Field(ge=0, nullable=True, description="Crude rate per 100,000 and year.")
-    lb: pl.Float64 = pa.Field(ge=0, nullable=True, description="Lower 95 % bound as published; null if not in the file.")
-    ub: pl.Float64 = pa.Field(ge=0, nullable=True, description="Upper 95 % bound as published; null if not in the file.")
+    lb: pl.Float64 = pa.Field(
+        ge=0, nullable=True, description="Lower 95 % bound as published; null if not in the file."
+    )
+    ub: pl.Float64 = pa.Field(
+        ge=0, nullable=True, description="Upper 95 % bound as published; null if not in the file."
+    )
 
     class Config:
         """Exactly these columns, one row per county."""
 
         strict = True
         ordered = True
-        unique = ["state", "geo"]
+        unique = ["state", "geo"]  # noqa: RUF012

@@ -11,7 +11,6 @@ their SHA-256), and each one that was used is put into the table's notes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -30,7 +29,7 @@ ACCEPTED: Final = Vintage(
     key="accepted",
     files=(SourceFile("accepted*.tsv", "text"),),
     data_years=(),
-    note="Wording of exports that a person has read and accepted; needed only if an export was refused for its wording.",
+    note="Wording of exports that a person has accepted; needed only if an export was refused for its wording.",
 )
 
 
@@ -80,7 +79,9 @@ def hold_to(
         if difference.conflict:
             continue
         match = [
-            a for a in accepted if (a.file, a.parameter, a.value) == (query.file, difference.parameter, difference.value)
+            a
+            for a in accepted
+            if (a.file, a.parameter, a.value) == (query.file, difference.parameter, difference.value)
         ]
         used += match[:1]
         if not match:
@@ -92,18 +93,18 @@ def hold_to(
             f"the export answers another query: {'; '.join(map(str, [*conflicts, *unknown]))}.{hint}",
             source=source,
             file=query.file,
-            remedy=f"Repeat it on {query.page} with {query.instructions()}.",
+            remedy=f"Repeat it on {query.page} with {query.instructions()}; everything else at All.",
         )
     if unknown:
-        lines = " / ".join("\t".join((query.file, d.parameter, d.value or "")) for d in unknown)
+        header = "\t".join(f.name for f in fields(Acceptance))
+        lines = "\n".join("\t".join((query.file, d.parameter, d.value or "", "NAME", "DATE", "WHY")) for d in unknown)
         raise InputError(
             f"the export's query is worded in a way that is not known: {'; '.join(map(str, unknown))}.",
             source=source,
             file=query.file,
             remedy=(
-                "If it asks for the same, accept the wording: in a file raw/"
-                f"{source}/{ACCEPTED.key}/accepted.tsv of the data root, below the header "
-                f"{re.sub(', ', chr(9), ', '.join(f.name for f in fields(Acceptance)))}, write: {lines}\t(name)\t(date)\t(why)"
+                f"If it asks for the same, accept the wording: write to raw/{source}/{ACCEPTED.key}/accepted.tsv of "
+                f"the data root (tab-separated):\n{header}\n{lines}"
             ),
         )
     return [asdict(a) for a in used]

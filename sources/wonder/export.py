@@ -124,7 +124,7 @@ def _footer(lines: list[str], *, first_row: int, source: str, file: str) -> Foot
 
 
 def _pairs(lines: list[str]) -> dict[str, str]:
-    """Name -> value. A line that does not start a parameter, or follows one that ends in ";", continues the last one."""
+    """Name -> value. A line that starts no parameter, or comes after one that ends in ";", continues the last one."""
     pairs: dict[str, str] = {}
     last = ""
     for line in lines:

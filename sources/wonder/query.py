@@ -8,6 +8,7 @@ understood is a CONFLICT: the export holds other data. One that is not understoo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -34,7 +35,8 @@ class Filter:
     """A choice of the form that the footer must repeat.
 
     `choices` are the values to select, in the form's words; `offered` all values the form has (for labels: one outside
-    is unknown wording). `also` gives other names under which the footer may print the parameter.
+    is unknown wording). `also` gives other names under which the footer may print the parameter. `words` says in short
+    what to select, where the list of choices is long.
     """
 
     parameter: str
@@ -42,6 +44,10 @@ class Filter:
     kind: Literal["labels", "years", "icd10"] = "labels"
     offered: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    words: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {self.words or ' + '.join(self.choices)}"
 
     @property
     def names(self) -> frozenset[str]:
@@ -58,21 +64,33 @@ class Filter:
         known: set[str] = set()
         unknown: list[str] = []
         for value in values:
-            if self.kind == "years":
-                parsed = {value} if re.fullmatch(r"\d{4}", value) else None
-            elif self.kind == "icd10":
-                parsed = icd10.categories(value)
-            else:
-                parsed = {normal(value)} if normal(value) in {normal(v) for v in self.offered} else None
+            parsed = self._value(value)
             if parsed is None:
                 unknown.append(value)
             else:
                 known |= parsed
         return frozenset(known), tuple(unknown)
 
+    def _value(self, value: str) -> frozenset[str] | None:
+        if self.kind == "icd10":
+            return icd10.categories(value)
+        if self.kind == "years":
+            return frozenset({value}) if re.fullmatch(r"\d{4}", value) else None
+        return frozenset({normal(value)}) & {normal(v) for v in self.offered} or None
+
     def shown(self, values: frozenset[str]) -> str:
         """Parsed values for a message."""
         return icd10.ranges(values) if self.kind == "icd10" else "; ".join(sorted(values))
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of people: its part of the file's name, its published labels, and the choices that select it."""
+
+    name: str
+    subgroup_type: str
+    subgroup: str
+    filters: tuple[Filter, ...]
 
 
 @dataclass(frozen=True)
@@ -99,8 +117,17 @@ class Query:
 
     def instructions(self) -> str:
         """The form choices in words."""
-        chosen = "; ".join(f"{f.parameter}: {' + '.join(f.choices)}" for f in self.filters)
-        return f"{self.file}: {chosen}"
+        return "; ".join(map(str, self.filters))
+
+
+def describe(queries: Sequence[Query]) -> str:
+    """The choices of several exports in words, what they share said once."""
+    shared = [f for f in queries[0].filters if all(f in q.filters for q in queries)]
+    parts = [f"Data set: {queries[0].data}. In each export {'; '.join(map(str, shared))}."]
+    for query in queries:
+        own = "; ".join(str(f) for f in query.filters if f not in shared)
+        parts.append(f"{query.file}{': ' if own else ''}{own}")
+    return parts[0] + " Exports: " + " | ".join(parts[1:]) + "."
 
 
 @dataclass(frozen=True)

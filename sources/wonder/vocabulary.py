@@ -11,6 +11,17 @@ DATASETS: Final = re.compile(
     r"(Natality|Mortality|Underlying Cause of Death|Multiple Cause of Death|Fetal Deaths?|Linked Birth|Infant Deaths)\b"
 )
 
+# The values of "Single Race 6", of deaths and of mothers.
+RACES: Final = (
+    "American Indian or Alaska Native",
+    "Asian",
+    "Black or African American",
+    "Native Hawaiian or Other Pacific Islander",
+    "White",
+    "More than one race",
+)
+OTHER_RACES: Final = tuple(race for race in RACES if race not in ("White", "Black or African American"))
+
 NARROWING: Final[tuple[str, ...]] = (
     # where
     "States",
