@@ -150,10 +150,11 @@ class Entry:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Upstream tables: the parameter names of `estimate`, apart from `year`."""
+        """Upstream tables: the parameter names of `estimate`, apart from `year` and switches (which have a default)."""
         if self.estimate is None:
             return ()
-        return tuple(p for p in inspect.signature(self.estimate).parameters if p != "year")
+        parameters = inspect.signature(self.estimate).parameters.values()
+        return tuple(p.name for p in parameters if p.name != "year" and p.default is p.empty)
 
 
 def expected_keys(predictor: Predictor, year: int, spine: pl.DataFrame) -> pl.DataFrame:

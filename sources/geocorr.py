@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 import polars as pl
 
-from schemas.errors import InputError
 from schemas.geography import PumaGeographyModel
 from schemas.labels import GEO_WIDTH, Level
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
@@ -188,24 +187,26 @@ def read(file: RawFile, layout: Layout) -> pl.DataFrame:
 
 
 def _check(raw: Raw, layout: Layout) -> None:
-    """The factors of each PUMA are its population shares and add up to one, so that no row is missing."""
+    """The factors of each PUMA add up to one, so that no row is missing, and are its population shares."""
     puma = ["state", layout.puma]
-    share = pl.col(layout.population) / pl.col(layout.population).sum().over(puma)
-    raw.refuse(
-        (pl.col("afact") - share).abs() > _ROUNDING * 1.02,
-        "the factor is not the share of the PUMA's people, so rows of the PUMA are missing or wrong",
-        column="afact",
+    sums = raw.frame.group_by(puma).agg(
+        pl.col("afact").sum().alias("sum"), pl.len().alias("rows"), pl.col(ROW).min().alias("first")
     )
-    sums = raw.frame.group_by(puma).agg(pl.col("afact").sum().alias("sum"), pl.len().alias("rows"))
     allowed = pl.max_horizontal(pl.lit(_TOLERANCE), pl.col("rows") * _ROUNDING)
-    wrong = sums.filter((pl.col("sum") - 1).abs() > allowed + 1e-9).sort(puma)
-    for row in wrong.head(1).iter_rows(named=True):
-        raise InputError(
-            f"the factors of PUMA {row['state']}-{row[layout.puma]} add up to {row['sum']:.4f}, not to 1.",
-            source=SOURCE.key,
-            file=raw.file,
+    for row in sums.filter((pl.col("sum") - 1).abs() > allowed + 1e-9).sort("first").head(1).iter_rows(named=True):
+        raise raw.error(
+            f"the factors of PUMA {row['state']}-{row[layout.puma]}, from this row on, add up to {row['sum']:.4f}, "
+            "not to 1; rows are missing or wrong.",
+            row=row["first"],
             column="afact",
         )
+    people = pl.col(layout.population).sum().over(puma)
+    # Populations are printed as whole numbers, too.
+    raw.refuse(
+        (pl.col("afact") - pl.col(layout.population) / people).abs() > _ROUNDING + 1 / people,
+        "the factor is not the share of the PUMA's people",
+        column="afact",
+    )
 
 
 TABLES: Final = (

@@ -137,7 +137,7 @@ def _compare_with_states(raw: Raw, states: pl.DataFrame, figure: str) -> None:
 def _read_census(file: RawFile, level: Level) -> pl.DataFrame:
     """The API's JSON: a list of rows, the first of them the names NAME, P1_001N, state, county or place."""
     header, rows = _json_table(file)
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String), orient="row")
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String), orient="row").fill_null("")
     raw = Raw(frame, source=SOURCE.key, file=file.path.name)
     raw.select(["P1_001N", "state", level])
     raw.code("state", width=2, allowed=[*BY_FIPS, PUERTO_RICO], what="state")

@@ -195,7 +195,7 @@ def test_an_unreachable_host_is_given_up_at_once_and_not_tried_again(downloader,
     url = f"http://127.0.0.1:{closed_port()}/data.csv"
     with pytest.raises(Unavailable, match="cannot be reached"):
         downloader.fetch(url, tmp_path / "x", label="x")
-    monkeypatch.setattr("httpx.Client", None)
+    monkeypatch.setattr(Downloader, "_client", lambda _: pytest.fail("the host was tried again"))
     with pytest.raises(Unavailable, match="cannot be reached"):
         downloader.fetch(url, tmp_path / "x", label="x")
     assert sleeps == []
@@ -426,6 +426,15 @@ def test_the_census_key_is_in_no_error(census_api, retrieval, fault, caplog, mon
         chain = chain.__cause__ or chain.__context__
     ours = "\n".join(r.getMessage() for r in caplog.records if r.name != "werkzeug")
     assert "topsecret" not in text + ours
+
+
+@pytest.mark.parametrize(("key", "problem"), [(None, "wants a key"), ("wrong", "refuses the key")])
+def test_the_census_page_about_keys_leads_to_owed(census_api, retrieval, key, problem):
+    census_api.expect_request("/data").respond_with_data("", 302, {"Location": "/missing_key.html"})
+    census_api.expect_request("/missing_key.html").respond_with_data("<html><title>Missing Key</title></html>")
+    s = source(census_api.url_for("/data"), name="data.json", kind="json")
+    with pytest.raises(OwedError, match=f"{problem}.*CENSUS_API_KEY"):
+        retrieval(census_key=key).obtain(s, "2019")
 
 
 def test_the_key_goes_to_no_other_host(httpserver, retrieval):

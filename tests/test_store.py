@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from schemas.errors import InputError, OwedError
+from schemas.errors import InputError, MobilityError, OwedError
 from sources.framework import Access, Retrieval, Scope, Source, SourceFile, Status, Vintage, fingerprint
 
 CSV = b"state,value\n01,5\n"
@@ -260,6 +260,22 @@ def test_a_mirror_never_gives_synthetic_files(root, retrieval, tmp_path):
     assert not retrieval(root=tmp_path / "second", mirror=root / "raw").has(source(), "2019")
 
 
+def test_a_folder_of_synthetic_files_is_no_mirror(retrieval, tmp_path):
+    lay(tmp_path / "mirror", "README-SYNTHETIC.txt")
+    with pytest.raises(MobilityError, match="synthetic files"):
+        retrieval(mirror=tmp_path / "mirror")
+    retrieval(mirror=tmp_path / "mirror", synthetic=True)
+
+
+def test_the_mirror_itself_is_never_touched(retrieval, tmp_path):
+    path = lay(tmp_path / "mirror/test_source/2019", "data.csv")
+    before = path.stat()
+    (file,) = retrieval(mirror=tmp_path / "mirror").obtain(source(), "2019")
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert file.path.stat().st_ino != before.st_ino
+    assert [f.name for f in path.parent.iterdir()] == ["data.csv"]
+
+
 def test_the_inbox_goes_before_the_mirror_and_is_left_alone(root, retrieval, tmp_path):
     lay(tmp_path / "mirror/test_source/2019", "data.csv", b"state,value\n01,999\n")
     handed_in = lay(root / "inbox/test_source", "data.csv")
@@ -282,8 +298,8 @@ def test_an_inbox_file_whose_name_fits_two_vintages_must_say_which(root, retriev
 
 
 def test_files_per_state_follow_the_scope(root, retrieval):
-    s = source(SourceFile("p{st}.csv", "csv"), SourceFile("tracts_{fips}.csv", "csv"))
-    for name in ("pri.csv", "pde.csv", "tracts_10.csv", "tracts_44.csv"):
+    s = source(SourceFile("p{st}.csv", "csv"), SourceFile("tracts_{fips}.csv", "csv", accept=("{ST}_tracts.csv",)))
+    for name in ("pri.csv", "pde.csv", "DE_tracts.csv", "tracts_44.csv"):
         lay(root / "raw/test_source/2019", name)
     r = retrieval(scope=Scope(("44", "10")))
     assert [f.name for f in r.obtain(s, "2019")] == ["pde.csv", "pri.csv", "tracts_10.csv", "tracts_44.csv"]
@@ -352,6 +368,9 @@ def test_the_recipe_says_what_where_and_where_to_put_it(root, retrieval):
         f"{root}/inbox/test_source/",
     ):
         assert part in text
+    assert retrieval().recipe(s, "2019") == owed.value.recipe
+    lay(root / "inbox/test_source", "a.csv")
+    assert retrieval().recipe(s, "2019") == ""
 
 
 def test_status(root, retrieval, tmp_path):

@@ -28,10 +28,11 @@ class SourceFile:
 
     `name` is the agency's file name, and the name in the store. A name with "{st}" (lower-case postal code) or
     "{fips}" stands for one file per state; one with "*" for every file that matches. `accept` lists other names under
-    which a mirror or a person may deliver it; a trailing ".gz" is always accepted. `url` is where it is downloaded
-    ("{st}", "{fips}" as in the name); None for files that a person must fetch. With `link`, a regular expression, `url`
-    answers with a page and the file is behind the first text on it that matches. `kind` is checked on arrival: zip,
-    gzip, csv, json, xlsx, xls, text, xml, rds (where the name ends in .gz: what is inside). `min_bytes` refuses stubs.
+    which a mirror or a person may deliver it; a trailing ".gz" is always accepted. `url` is where it is downloaded;
+    None for files that a person must fetch. `accept` and `url` are filled in per state like the name, "{ST}" with the
+    postal code in capitals. With `link`, a regular expression, `url` answers with a page and the file is behind the
+    first text on it that matches. `kind` is checked on arrival: zip, gzip, csv, json, xlsx, xls, text, xml, rds (where
+    the name ends in .gz: what is inside). `min_bytes` refuses stubs.
     """
 
     name: str

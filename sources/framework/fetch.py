@@ -105,6 +105,7 @@ class Downloader:
     attempts: int = 5
     sleep: Callable[[float], None] = time.sleep
     hosts: Hosts = field(default_factory=lambda: SHARED_HOSTS)
+    _made: httpx.Client | None = field(default=None, init=False, repr=False)
 
     def fetch(self, url: str, target: Path, *, label: str, secret: tuple[str, str] | None = None) -> None:
         """Write the file at `url` to `target`, whole or not at all.
@@ -210,13 +211,8 @@ class Downloader:
         self._resolve(address, host)
         if secret is not None:
             address = address.copy_merge_params({secret[0]: secret[1]})
-        timeout = httpx.Timeout(self.read_timeout, connect=self.connect_timeout)
-        agent = {"User-Agent": "mobility-metrics (public-data pipeline)"}
         try:
-            with (
-                httpx.Client(timeout=timeout, follow_redirects=True, headers=agent) as client,
-                client.stream(method, address, headers=headers) as response,
-            ):
+            with self._client().stream(method, address, headers=headers) as response:
                 _judge(response)
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -229,6 +225,16 @@ class Downloader:
             raise _Transient(f"the connection to {host} broke ({_words(error)})") from None
         except httpx.HTTPError as error:
             raise Unavailable(f"{host}: {_words(error)}") from None
+
+    def _client(self) -> httpx.Client:
+        """One client for all requests: making one reads the certificates anew."""
+        if self._made is None:
+            self._made = httpx.Client(
+                timeout=httpx.Timeout(self.read_timeout, connect=self.connect_timeout),
+                follow_redirects=True,
+                headers={"User-Agent": "mobility-metrics (public-data pipeline)"},
+            )
+        return self._made
 
     def _resolve(self, address: httpx.URL, host: str) -> None:
         """Look the host's name up, for at most `connect_timeout` seconds: the system's own lookup knows no limit."""

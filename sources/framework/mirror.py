@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import shutil
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
+from schemas.errors import MobilityError
 from sources.framework.fetch import Downloader, Unavailable
 from sources.framework.provenance import PROVENANCE
 
@@ -32,8 +33,8 @@ class Mirror(Protocol):
         """The first of `names` that is there; for a pattern with `*`, every file that matches one of `names`."""
         ...
 
-    def fetch(self, offer: Offer, target: Path) -> None:
-        """Copy the offered file to `target`. Raises `Unavailable`."""
+    def fetch(self, offer: Offer, target: Path) -> Path:
+        """A local path to the offered file: `target`, or where it lies already. Raises `Unavailable`."""
         ...
 
 
@@ -77,12 +78,12 @@ class FolderMirror:
             for name in matching(present, names)
         ]
 
-    def fetch(self, offer: Offer, target: Path) -> None:
+    def fetch(self, offer: Offer, target: Path) -> Path:
         """See `Mirror`."""
-        try:
-            shutil.copyfile(self.folder / offer.url.removeprefix("mirror:"), target)
-        except OSError as error:
-            raise Unavailable(f"the mirror's {offer.original} cannot be read ({error.strerror})") from error
+        path = self.folder / offer.url.removeprefix("mirror:")
+        if not os.access(path, os.R_OK):
+            raise Unavailable(f"the mirror's {offer.original} cannot be read")
+        return path
 
 
 @dataclass
@@ -122,16 +123,23 @@ class UrlMirror:
                 return [Offer(name, self._url(source, vintage, name))]
         return []
 
-    def fetch(self, offer: Offer, target: Path) -> None:
+    def fetch(self, offer: Offer, target: Path) -> Path:
         """See `Mirror`."""
         self.downloader.fetch(offer.url, target, label=offer.original)
+        return target
 
 
 def open_mirror(location: str | Path | None, downloader: Downloader) -> Mirror | None:
-    """The mirror at `location`: an http(s) base URL or a local folder; None if there is none."""
+    """The mirror at `location`: an http(s) base URL or a local folder; None if there is none.
+
+    Raises `MobilityError` for a folder that says it holds synthetic files.
+    """
     if location is None or not str(location):
         return None
     text = str(location)
     if text.startswith(("http://", "https://")):
         return UrlMirror(text, downloader)
-    return FolderMirror(Path(text).expanduser())
+    folder = Path(text).expanduser()
+    if marks := sorted(folder.glob("*SYNTHETIC*")):
+        raise MobilityError(f"{folder} holds synthetic files ({marks[0].name}) and cannot be a mirror of real ones.")
+    return FolderMirror(folder)

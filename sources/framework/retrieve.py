@@ -16,13 +16,14 @@ from urllib.parse import urljoin, urlsplit
 from upath import UPath
 
 from schemas.errors import InputError, OwedError
-from sources.framework.declare import Access, Source, SourceFile
+from sources.framework.declare import Access, Source
 from sources.framework.fetch import Downloader, Unavailable
 from sources.framework.mirror import matching, open_mirror
 from sources.framework.provenance import How
-from sources.framework.states import State, within
+from sources.framework.states import within
 from sources.framework.store import RawFile, Store
-from sources.framework.verify import check, sha256
+from sources.framework.verify import check, is_web_page, sha256
+from sources.framework.wanted import Wanted, wanted_files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,40 +63,6 @@ class Key(str):
 
     def __repr__(self) -> str:
         return "'***'"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One declared file with the state filled in."""
-
-    source: Source
-    vintage: str
-    declared: SourceFile
-    name: str
-    accept: tuple[str, ...]
-    url: str | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every name under which the file may be delivered, the agency's first."""
-        names: list[str] = []
-        for name in (self.name, *self.accept):
-            names += [name] if name.endswith(".gz") else [name, f"{name}.gz"]
-        return tuple(dict.fromkeys(names))
-
-    def stored_as(self, delivered: str) -> str:
-        """The name in the store: the agency's, with .gz if delivered so; the delivered one if its type differs."""
-        if "*" in self.name:
-            return delivered
-        packed = delivered.endswith(".gz")
-        plain, wanted = delivered.removesuffix(".gz"), self.name.removesuffix(".gz")
-        if Path(plain).suffix.lower() != Path(wanted).suffix.lower():
-            return delivered
-        return f"{wanted}.gz" if packed else wanted
-
-    def declared_as(self, delivered: str) -> str:
-        """The name a reader knows the file by: the declared one, or for a pattern the file's own."""
-        return delivered if "*" in self.name else self.name
 
 
 class Retrieval:
@@ -149,7 +116,7 @@ class Retrieval:
         """
         files: list[RawFile] = []
         missing: dict[Wanted, str] = {}
-        for wanted in self._wanted(source, vintage, names):
+        for wanted in wanted_files(source, vintage, names, self.scope.states):
             found, reason = self._obtain_one(wanted)
             files += found
             if not found:
@@ -169,14 +136,19 @@ class Retrieval:
         mirror = self._mirror if self._mirror is not None and not (self.offline and self._mirror.asks_network) else None
         return all(
             self._at_hand(wanted) or (mirror is not None and bool(mirror.find(source.key, vintage, wanted.names)))
-            for wanted in self._wanted(source, vintage, names)
+            for wanted in wanted_files(source, vintage, names, self.scope.states)
         )
 
     def status(self, source: Source, vintage: str, names: tuple[str, ...] | None = None) -> Status:
         """Where the files stand (the worst of them), without a network: a mirror behind a URL is not asked."""
         order = list(Status)
-        found = [self._status_one(wanted) for wanted in self._wanted(source, vintage, names)]
+        found = [self._status_one(wanted) for wanted in wanted_files(source, vintage, names, self.scope.states)]
         return max(found, key=order.index, default=Status.OWED)
+
+    def recipe(self, source: Source, vintage: str, names: tuple[str, ...] | None = None) -> str:
+        """What a person does to provide the files that are not at hand; empty if all are."""
+        missing = {w: "" for w in wanted_files(source, vintage, names, self.scope.states) if not self._at_hand(w)}
+        return self._recipe(source, vintage, missing) if missing else ""
 
     def add(
         self, source: Source, vintage: str, path: Path, *, file: str | None = None, how: How, url: str | None = None
@@ -188,7 +160,7 @@ class Retrieval:
         """
         file = file or path.name
         name, kind, least = file, None, 1
-        for wanted in self._wanted(source, vintage, None):
+        for wanted in wanted_files(source, vintage, None, self.scope.states):
             if matching([file], wanted.names):
                 name, kind, least = wanted.declared_as(file), wanted.declared.kind, wanted.declared.min_bytes
         if kind is not None:
@@ -200,28 +172,6 @@ class Retrieval:
         return raw
 
     # Store, inbox, mirror, live source -----------------------------------------------------------------------------
-
-    def _wanted(self, source: Source, vintage: str, names: tuple[str, ...] | None) -> list[Wanted]:
-        wanted: list[Wanted] = []
-        asked = set(names) if names is not None else None
-        met: set[str] = set()
-        for file in source.vintage(vintage).files:
-            states: tuple[State | None, ...] = within(self.scope.states) if file.per_state else (None,)
-            for state in states:
-                one = Wanted(
-                    source,
-                    vintage,
-                    file,
-                    _fill(file.name, state),
-                    tuple(_fill(name, state) for name in file.accept),
-                    _fill(file.url, state) if file.url else None,
-                )
-                if asked is None or asked & {file.name, one.name}:
-                    wanted.append(one)
-                    met |= {file.name, one.name}
-        if asked is not None and asked - met:
-            raise ValueError(f"source {source.key} {vintage} declares no file {sorted(asked - met)}")
-        return wanted
 
     def _obtain_one(self, wanted: Wanted) -> tuple[list[RawFile], str]:
         """The file (for a pattern: the files), or nothing and why."""
@@ -266,19 +216,13 @@ class Retrieval:
             return []
         folder = self.store.root / "inbox" / wanted.source.key
         places = [folder / wanted.vintage]
-        if not self._ambiguous(wanted):
+        if not wanted.is_ambiguous:
             places.append(folder)
         for place in places:
             found = matching(self.store.listing(place), wanted.names)
             if found:
                 return [place / name for name in found]
         return []
-
-    def _ambiguous(self, wanted: Wanted) -> bool:
-        """Whether another vintage accepts the same name, so that a file outside a vintage folder says too little."""
-        others = (v for v in wanted.source.vintages if v.key != wanted.vintage)
-        mine = {wanted.declared.name, *wanted.declared.accept}
-        return any(mine & {f.name, *f.accept} for v in others for f in v.files)
 
     def _from_inbox(self, wanted: Wanted) -> list[RawFile]:
         handed_in = self._inbox(wanted)
@@ -293,8 +237,8 @@ class Retrieval:
             return []
         offers = self._mirror.find(wanted.source.key, wanted.vintage, wanted.names)
         for offer in offers:
-            with self._working_file(wanted) as path:
-                self._mirror.fetch(offer, path)
+            with self._working_file(wanted) as target:
+                path = self._mirror.fetch(offer, target)
                 self._check(path, wanted, offer.original)
                 if offer.sha256 is not None and sha256(path) != offer.sha256:
                     raise InputError(
@@ -318,11 +262,14 @@ class Retrieval:
             address = urljoin(found_at, link.group(0))
         if delivered == "*":
             delivered = Path(urlsplit(address).path).name
-        secret = None
-        if self.census_key is not None and urlsplit(address).hostname == CENSUS_API_HOST:
-            secret = ("key", self.census_key)
+        census = urlsplit(address).hostname == CENSUS_API_HOST
+        secret = ("key", self.census_key) if census and self.census_key is not None else None
         with self._working_file(wanted) as path:
             self._downloader.fetch(address, path, label=f"{wanted.source.key} {delivered}", secret=secret)
+            if census and is_web_page(path):
+                # Without a key, or with a wrong one, the API sends a page and says that all is well.
+                problem = "wants a key (CENSUS_API_KEY)" if secret is None else "refuses the key in CENSUS_API_KEY"
+                raise Unavailable(f"the Census API {problem}")
             self._check(path, wanted, delivered)
             self._put(path, wanted, delivered=delivered, how="download", url=wanted.url)
         return self._from_store(wanted)
@@ -401,7 +348,7 @@ class Retrieval:
         if accepted:
             parts.append(f"Also accepted as: {', '.join(accepted)}.")
         inbox = self.store.root / "inbox" / source.key
-        if any(self._ambiguous(w) for w in missing):
+        if any(w.is_ambiguous for w in missing):
             inbox = inbox / vintage
         parts.append(f"Put it in {self.store.folder(source.key, vintage)}/ or in {inbox}/.")
         return " ".join(parts)
@@ -419,13 +366,6 @@ class _WorkingFile:
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
-
-
-def _fill(text: str, state: State | None) -> str:
-    """A name or address with the state's codes in it."""
-    if state is None:
-        return text
-    return text.replace("{st}", state.postal.lower()).replace("{fips}", state.fips)
 
 
 def fingerprint(files: Iterable[RawFile]) -> str:

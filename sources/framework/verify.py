@@ -93,6 +93,12 @@ def check(path: Path, kind: str, *, name: str, source: str, min_bytes: int = 1, 
             raise refuse(f"the JSON is damaged or truncated ({error}).") from error
 
 
+def is_web_page(path: Path) -> bool:
+    """Whether the file is an HTML page."""
+    with path.open("rb") as stream:
+        return _is_web_page(stream.read(1024))
+
+
 def _is_web_page(head: bytes) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     # An XML declaration may stand before a page, too.

@@ -1,0 +1,106 @@
+"""Helpers of the survey tests: real Geocorr files and spines read minimally, and small synthetic designs."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+REPLICATES = 80
+
+
+def geocorr(path: Path, level: str, vintage: int, names: dict[str, str]) -> pl.DataFrame:
+    """Tidy rows of a Geocorr file as delivered. `names` maps puma, geo and population to the file's columns."""
+    text = path.read_bytes().decode("latin-1")
+    frame = pl.read_csv(io.BytesIO(text.encode()), infer_schema=False)
+    frame = frame.rename({c: c.strip().lower() for c in frame.columns}).with_columns(pl.all().str.strip_chars())
+    geo = pl.col(names["geo"])
+    return frame.filter(pl.col("state") != "State code").select(
+        pl.lit(level).alias("level"),
+        "state",
+        (geo.str.slice(2) if level == "county" else geo).alias("geo"),
+        pl.col(names["puma"]).alias("puma"),
+        pl.lit(vintage, dtype=pl.Int16).alias("puma_vintage"),
+        pl.col(names["population"]).cast(pl.Float64).alias("population"),
+        pl.col("afact", "afact2").cast(pl.Float64),
+    )
+
+
+def county_rows(mirror: Path) -> pl.DataFrame:
+    """Both county files, stacked."""
+    old = {"puma": "puma12", "geo": "county14", "population": "pop10"}
+    new = {"puma": "puma22", "geo": "county", "population": "pop20"}
+    folder = mirror / "geocorr"
+    return pl.concat(
+        [
+            geocorr(folder / "puma12-county14" / "geocorr2018_puma_county_2010.csv", "county", 2010, old),
+            geocorr(folder / "puma22-county20" / "geocorr2022_puma_county_2020.csv", "county", 2020, new),
+        ]
+    )
+
+
+def place_rows(mirror: Path) -> pl.DataFrame:
+    """Both place files, stacked."""
+    old = {"puma": "puma12", "geo": "placefp14", "population": "pop10"}
+    new = {"puma": "puma22", "geo": "place", "population": "pop20"}
+    folder = mirror / "geocorr"
+    return pl.concat(
+        [
+            geocorr(folder / "puma12-place10" / "geocorr2018_puma_place_2010.csv", "place", 2010, old),
+            geocorr(folder / "puma22-place20" / "geocorr2022_puma_place_2020.csv", "place", 2020, new),
+        ]
+    )
+
+
+def spine(mirror: Path, year: int) -> pl.DataFrame:
+    """level, state, geo of the year, from the population files."""
+    folder = mirror / "popest" / str(year)
+
+    def read(level: str) -> pl.DataFrame:
+        if year == 2020:
+            rows = json.loads((folder / f"dec2020pl-P1_001N-{level}.json").read_text())
+            frame = pl.DataFrame(rows[1:], schema=rows[0], orient="row")
+        else:
+            name = f"{'co' if level == 'county' else 'sub'}-est{year}{'-alldata' if level == 'county' else ''}.csv"
+            text = (folder / name).read_bytes().decode("latin-1")
+            frame = pl.read_csv(io.BytesIO(text.encode()), infer_schema=False).rename(str.lower)
+            frame = frame.filter(pl.col("sumlev") == ("050" if level == "county" else "162"))
+        return frame.select(pl.lit(level).alias("level"), "state", pl.col(level).alias("geo"))
+
+    return pl.concat([read("county"), read("place")])
+
+
+def allocation_frame(rows: list[tuple[str, str, str, str, float]], *, quality: int = 1) -> pl.DataFrame:
+    """A `puma_allocation` table from (level, state, geo, puma, afact) rows, all of the 2010 vintage."""
+    frame = pl.DataFrame(rows, schema=["level", "state", "geo", "puma", "afact"], orient="row")
+    return frame.select(
+        "level",
+        "state",
+        "geo",
+        "puma",
+        pl.lit(2010, dtype=pl.Int16).alias("puma_vintage"),
+        pl.col("afact").cast(pl.Float64),
+        (pl.col("afact") * 10_000).round().cast(pl.Int64).alias("afact_10k"),
+        pl.lit(1.0).alias("afact2"),
+        pl.lit(1.0).alias("sum_products"),
+        pl.lit(quality, dtype=pl.Int8).alias("quality"),
+        pl.lit(quality, dtype=pl.Int8).alias("quality_reference"),
+        pl.len().over("level", "state", "geo").cast(pl.Int32).alias("n_pumas"),
+    )
+
+
+def replicate_names(stem: str) -> list[str]:
+    """Names of the 80 replicate columns."""
+    return [f"{stem}{i}" for i in range(1, REPLICATES + 1)]
+
+
+def with_replicates(frame: pl.DataFrame, weight: str, stem: str, seed: int) -> pl.DataFrame:
+    """Add 80 integer replicate weights, each 0.3, 1 or 1.7 times the full weight."""
+    rng = np.random.default_rng(seed)
+    factors = rng.choice([0.3, 1.0, 1.7], size=(REPLICATES, frame.height))
+    full = frame[weight].to_numpy()
+    return frame.with_columns(
+        pl.Series(name, np.round(full * factor).astype(np.int32))
+        for name, factor in zip(replicate_names(stem), factors, strict=True)
+    )
