@@ -11,13 +11,16 @@ from typing import Final
 
 import polars as pl
 
-from schemas.errors import InputError
 from schemas.health import PhysiciansCounty, RankingsInjuryDeaths
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_FIPS
-from sources.framework.strict import Raw
+from sources.framework.strict import ROW, Raw
+from sources.framework.workbook import read_sheet
 
 SHEET: Final = "Ranked Measure Data"
+EXTRACT_SHEET: Final = "Sheet1"
+# How the workbook library names a column without a header.
+_UNNAMED: Final = "__UNNAMED__"
 _ADDRESS: Final = "https://www.countyhealthrankings.org/sites/default/files/media/document/"
 _WORKBOOK: Final[dict[str, str]] = {
     "2022": "2022 County Health Rankings Data - v1.xlsx",
@@ -67,7 +70,7 @@ def build_physicians(year: int, retrieval: Retrieval) -> pl.DataFrame:
     release = str(year + PHYSICIANS_LAG)
     file = _either(retrieval, release, PHYSICIANS_EXTRACT)
     if file.name == PHYSICIANS_EXTRACT:
-        raw = _sheet(file, None).select({"fips": "fips", "number_pc_phys": "physicians"})
+        raw = _sheet(file, EXTRACT_SHEET).select({"fips": "fips", "number_pc_phys": "physicians"})
     else:
         raw = read_measures(file, {("Primary care physicians", "# Primary Care Physicians"): "physicians"})
     raw.number("physicians", pl.Int64, minimum=0, missing=("",))
@@ -83,7 +86,7 @@ def build_injury_deaths(year: int, retrieval: Retrieval) -> pl.DataFrame:
     file = _either(retrieval, release, INJURIES_EXTRACT)
     if file.name == INJURIES_EXTRACT:
         columns = {"fips": "fips", "number_injury_deaths": "deaths", "injury_death_rate": "rate"}
-        raw = _sheet(file, None).select(columns)
+        raw = _sheet(file, EXTRACT_SHEET).select(columns)
         raw.frame = raw.frame.with_columns(lb=pl.lit(""), ub=pl.lit(""))
     else:
         measure = "Injury deaths"
@@ -113,20 +116,17 @@ def read_measures(file: RawFile, columns: dict[tuple[str, str], str]) -> Raw:
     sheet, measure or column.
     """
     raw = _sheet(file, SHEET)
-    names = [c for c in raw.frame.columns if c != "_row"]
-    first = raw.frame.select(names).row(0)
-    second = raw.frame.select(names).row(1)
     found: dict[tuple[str, str], str] = {}
     measure = ""
-    for name, top, below in zip(names, first, second, strict=True):
-        measure = top or measure
+    for name, below in raw.frame.drop(ROW).row(0, named=True).items():
+        measure = measure if name.startswith(_UNNAMED) else name
         found.setdefault((measure, below), name)
     wanted = {("", "FIPS"): "fips", **columns}
     for key in wanted:
         if key not in found:
             near = [f"{m} / {c}" for m, c in found if m == key[0]][:8]
             raise raw.error(f"the column is missing under {key[0]!r}; there are {near}.", column=key[1])
-    raw.frame = raw.frame.slice(2)
+    raw.frame = raw.frame.slice(1)
     raw.select({found[key]: new for key, new in wanted.items()})
     return raw.drop_rows((pl.col("fips") == "") | pl.col("fips").str.ends_with("000"))
 
@@ -142,25 +142,8 @@ def _either(retrieval: Retrieval, release: str, extract: str) -> RawFile:
     return retrieval.obtain(SOURCE, release, workbook)[0]
 
 
-def _sheet(file: RawFile, sheet: str | None) -> Raw:
-    """A sheet (None: the only one) as text. With a name, no row is taken as header: columns are numbered."""
-    import fastexcel
-
-    try:
-        book = fastexcel.read_excel(file.path.read_bytes())
-    except (fastexcel.FastExcelError, OSError) as error:
-        problem = f"the workbook cannot be read: {str(error).splitlines()[0]}"
-        raise InputError(problem, source=SOURCE.key, file=file.path.name) from error
-    wanted = sheet or book.sheet_names[0]
-    if wanted not in book.sheet_names:
-        problem = f"the sheet {wanted!r} is missing; there are {book.sheet_names}."
-        raise InputError(problem, source=SOURCE.key, file=file.path.name)
-    header = 0 if sheet is None else None
-    frame = book.load_sheet(wanted, header_row=header, dtypes="string").to_polars()
-    if frame.height < (1 if sheet is None else 3):
-        raise InputError("the sheet has no rows.", source=SOURCE.key, file=file.path.name)
-    frame = frame.with_columns(pl.all().cast(pl.String).str.strip_chars().fill_null(""))
-    return Raw(frame, source=SOURCE.key, file=file.path.name, first_row=1 if header is None else 2)
+def _sheet(file: RawFile, sheet: str) -> Raw:
+    return read_sheet(file.path.read_bytes(), sheet, source=SOURCE.key, file=file.path.name)
 
 
 def _counties(raw: Raw, retrieval: Retrieval) -> pl.DataFrame:

@@ -24,6 +24,9 @@ from sources.wonder.vocabulary import OTHER_RACES, RACES
 YEARS: Final = (2016, 2017, 2018, 2019, 2020, 2021, 2022, 2023)
 PAGE: Final = "https://wonder.cdc.gov/natality-current.html"
 SUPPRESSED_UP_TO: Final = 9
+POOL: Final = "999"
+SUPPRESSED_WORD: Final = "Suppressed"
+MISSING_WORD: Final = "Missing County"
 NOT_LISTED: Final = "Not Listed"
 MEASURE: Final = "Births"
 

@@ -28,10 +28,13 @@ def bounds(deaths: pl.Expr, rate: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _exact_factors() -> tuple[dict[int, float], dict[int, float]]:
-    """Deaths -> limit of the count / count, for 1 to 99 deaths."""
-    from scipy.stats import chi2
+    """Deaths -> limit of the count / count, for 1 to 99 deaths.
+
+    Half the quantile of chi-square with 2k degrees of freedom is the quantile of the gamma distribution with shape k.
+    """
+    from scipy.special import gammaincinv
 
     counts = range(1, NORMAL_FROM)
-    low = {d: float(chi2.ppf(0.025, 2 * d) / 2 / d) for d in counts}
-    high = {d: float(chi2.ppf(0.975, 2 * (d + 1)) / 2 / d) for d in counts}
+    low = {d: float(gammaincinv(d, 0.025)) / d for d in counts}
+    high = {d: float(gammaincinv(d + 1, 0.975)) / d for d in counts}
     return low, high

@@ -62,7 +62,8 @@ def read_counties(
     rows = export.rows
     name = next((n for n in COUNTY_NAMES if f"{n} Code" in rows.frame.columns), COUNTY_NAMES[0])
     rows.select({f"{name} Code": "code", **columns})
-    short = rows.frame.filter((pl.col("code").str.len_chars() > 0) & (pl.col("code").str.len_chars() < 5)).height
+    rows.refuse(pl.col("code") == "", "the county code is missing", column="code")
+    short = rows.frame.filter(pl.col("code").str.len_chars() < 5).height
     rows.code("code", width=5, pad=True, what="county code").unique("code")
     account.padded_codes += short
     account.queries[query.file] = {

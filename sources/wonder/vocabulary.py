@@ -24,6 +24,7 @@ OTHER_RACES: Final = tuple(race for race in RACES if race not in ("White", "Blac
 
 NARROWING: Final[tuple[str, ...]] = (
     # where
+    "State",
     "States",
     "Residence States",
     "Occurrence States",
