@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 _RANGE: Final = re.compile(r"^\*?([A-Z]\d\d)(?:\s*-\s*\*?([A-Z]\d\d))?(?:\s*\(.*\))?$", re.DOTALL)
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+@cache
 def categories(selection: str) -> frozenset[str] | None:
     """The three-character categories of one selection, such as "W00-X59 (Accidents)" or "*U01"; null if not understood.
 

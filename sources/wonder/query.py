@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, Literal
 
 from sources.wonder import icd10
@@ -20,6 +21,7 @@ _ALL: Final = re.compile(r"^\*?all\*?(?: |$)", re.IGNORECASE)
 _CODE: Final = re.compile(r"\s*\(\*?[A-Z]{0,2}\d[\w.*-]*\)$")
 
 
+@cache
 def normal(text: str) -> str:
     """A name or label for comparison: lower case, plain quotes and dashes, single blanks, without a code at its end."""
     text = _CODE.sub("", text.strip()).replace("’", "'").replace("–", "-")
