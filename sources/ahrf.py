@@ -137,6 +137,8 @@ def read_release(file: RawFile, release: Release, year: int) -> Raw:
     for column in ("physicians", "population"):
         # SAS writes a missing number as a point.
         raw.number(column, pl.Int64, minimum=0, missing=("", "."))
+        if raw.frame[column].is_null().all():
+            raise raw.error("every row is blank.", column=column)
     return raw
 
 
@@ -151,8 +153,11 @@ def _member(path: Path, release: Release, columns: Iterable[str]) -> Raw:
         for suffix, read in ((_SAS, _sas), (".csv", _csv)):
             name = names.get(release.table + suffix)
             if name is not None:
-                frame = read(archive.read(name), list(columns), f"{path.name}!{name}")
-                return Raw(frame, source=SOURCE.key, file=f"{path.name}!{name}")
+                member = f"{path.name}!{name}"
+                frame = read(archive.read(name), list(columns), member)
+                if frame.height == 0:
+                    raise InputError("the table has no rows.", source=SOURCE.key, file=member)
+                return Raw(frame, source=SOURCE.key, file=member)
     wanted = f"{release.table}{_SAS} or {release.table}.csv"
     raise InputError(f"the zip holds no {wanted}; it has {sorted(names)[:10]}.", source=SOURCE.key, file=path.name)
 
@@ -186,9 +191,7 @@ def _sas(data: bytes, columns: list[str], file: str) -> pl.DataFrame:
                 parts.append(pl.DataFrame({c: _text(chunk[names[c]]) for c in present}))
     except (ValueError, IndexError, EOFError, OSError) as error:
         raise InputError(f"the SAS file cannot be read ({error}).", source=SOURCE.key, file=file) from error
-    if not parts:
-        raise InputError("the SAS file has no rows.", source=SOURCE.key, file=file)
-    return pl.concat(parts)
+    return pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
 
 
 def _text(column: Any) -> pl.Series:
