@@ -63,10 +63,11 @@ class Root:
         shutil.copyfile(original, path)
         return path
 
-    def retrieval(self, states: Sequence[str] | None = None) -> Retrieval:
+    def retrieval(self, states: Sequence[str] | None = None, *, synthetic: bool = False) -> Retrieval:
         """Offline, this store only."""
         scope = Scope(tuple(states)) if states else Scope()
-        return Retrieval(root=self.folder, scope=scope, scratch=self.folder / "scratch", offline=True)
+        scratch = self.folder / "scratch"
+        return Retrieval(root=self.folder, scope=scope, scratch=scratch, offline=True, synthetic=synthetic)
 
 
 def whole(computed: pl.DataFrame, predictor: Predictor, year: int, universe: pl.LazyFrame) -> pl.DataFrame:

@@ -178,6 +178,7 @@ def assigned(births_county: pl.LazyFrame, spine: pl.LazyFrame, *, reproduce: Rep
     rows = births_county.collect()
     counties = spine.filter(pl.col("level") == "county").select(_COUNTY).collect()
     rows = rows.filter(pl.col("state").is_in(counties["state"].unique().to_list()))
+    groups = rows.select(_GROUP).unique().sort(_GROUP)
     old = _on_old_counties(rows, counties)
     rows = rows.filter(~pl.col("state").is_in(old))
 
@@ -191,13 +192,16 @@ def assigned(births_county: pl.LazyFrame, spine: pl.LazyFrame, *, reproduce: Rep
     pools = rows.filter(pl.col("geo") == POOL).select(
         "state", *_GROUP, *(pl.col(c).alias(f"pool_{c}") for c in figures), has_pool=pl.lit(True)
     )
-    cells = counties.join(rows.select(_GROUP).unique().sort(_GROUP), how="cross")
-    joined = cells.join(
-        named.select(*_COUNTY, *_GROUP, *figures, named=pl.lit(True)),
-        on=[*_COUNTY, *_GROUP],
-        how="left",
-        validate="1:1",
-    ).join(pools, on=["state", *_GROUP], how="left", validate="m:1")
+    joined = (
+        counties.join(groups, how="cross")
+        .join(
+            named.select(*_COUNTY, *_GROUP, *figures, named=pl.lit(True)),
+            on=[*_COUNTY, *_GROUP],
+            how="left",
+            validate="1:1",
+        )
+        .join(pools, on=["state", *_GROUP], how="left", validate="m:1")
+    )
 
     is_named, has_pool = pl.col("named").fill_null(False), pl.col("has_pool").fill_null(False)
     pooled = ~is_named & has_pool
