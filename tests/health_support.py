@@ -70,9 +70,16 @@ class Root:
         return Retrieval(root=self.folder, scope=scope, scratch=scratch, offline=True, synthetic=synthetic)
 
 
-def whole(computed: pl.DataFrame, predictor: Predictor, year: int, universe: pl.LazyFrame) -> pl.DataFrame:
+def whole(
+    computed: pl.DataFrame,
+    predictor: Predictor,
+    year: int,
+    universe: pl.LazyFrame,
+    *,
+    owed: frozenset[str] = frozenset(),
+) -> pl.DataFrame:
     """Completed to the universe of the year and past the gate."""
     counties_of_year = universe.collect()
-    done = complete(computed, predictor, year, counties_of_year)
+    done = complete(computed, predictor, year, counties_of_year, owed=owed)
     keys = expected_keys(predictor, year, counties_of_year)
     return gate(done, name=predictor.key, expected_keys=keys, limits=predictor.limits())

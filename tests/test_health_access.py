@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from metrics.explanation import Cell
 from metrics.health import health_access as access
+from metrics.health import neonatal_health as neonatal
+from metrics.health import trauma
 from metrics.health.health_access import DEVIATIONS, METRIC, PREDICTOR, SUBSTITUTE, Reproduce
 from metrics.predictor import Entry
 from metrics.substitute import substituted
@@ -115,6 +117,18 @@ def test_connecticut_has_its_figures_in_2021_unless_the_reference_is_reproduced(
 def test_owed_tables_give_no_rows():
     assert access.estimate(None, counties(), 2019).is_empty()
     assert access.estimate_substitute(None, counties(), 2019).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("module", "year", "table"),
+    [(access, 2019, "physicians_county"), (neonatal, 2020, "births_county"), (trauma, 2021, "injury_deaths_county")],
+)
+def test_what_is_owed_is_missing_for_that_reason(module, year, table):
+    universe = counties(("01", "001", 100), ("01", "003", 100))
+    computed = module.estimate(None, universe, year)
+    done = whole(computed, module.PREDICTOR, year, universe, owed=frozenset({table}))
+    assert done["value"].null_count() == done.height >= 2
+    assert done["reason"].unique().to_list() == ["input owed"]
 
 
 # The published figures ----------------------------------------------------------------------------------------------

@@ -175,6 +175,7 @@ def test_the_right_query_has_no_difference(tmp_path):
         footer("Show Totals: True", "Show Totals: Disabled"),
         footer('"Year: 2021"', '"States: All"\n"Mother\'s Education: All"\n"Year: 2021"'),
         footer('"Year: 2021"', '"2013 Urbanization: All Categories"\n"Year: 2021"'),
+        footer('"Year: 2021"', '"States: *All* (The United States)"\n"Mother\'s Single Race: All Races"\n"Year: 2021"'),
         footer("Title: lbw_births_2021", "Title: whatever"),
     ],
 )
@@ -203,6 +204,7 @@ def test_another_wording_of_the_same_query_is_no_difference(tmp_path, same):
         (footer('"Year: 2021"', '"Mother\'s Single Race: White"\n"Year: 2021"'), "Mother's Single Race"),
         (footer('"Year: 2021"', '"Mother\'s Bridged Race: White"\n"Year: 2021"'), "Mother's Bridged Race"),
         (footer('"Year: 2021"', '"Plurality: Single"\n"Year: 2021"'), "Plurality"),
+        (footer('"Year: 2021"', '"Birthplace: All other places"\n"Year: 2021"'), "Birthplace"),
         (footer("Show Zero Values: True", "Show Zero Values: False"), "Show Zero Values"),
         (footer('"Show Suppressed: True"\n', ""), "Show Suppressed"),
     ],

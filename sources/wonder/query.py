@@ -17,7 +17,12 @@ from sources.wonder import icd10
 from sources.wonder.export import Footer
 from sources.wonder.vocabulary import DATASETS, NARROWING
 
-_ALL: Final = re.compile(r"^\*?all\*?(?: |$)", re.IGNORECASE)
+# "All", "All Races", "*All* (The United States)": nothing is left out. Not "All other causes".
+_ALL: Final = re.compile(
+    r"^\*?all\*?(?: (?:ages|categories|causes of death|counties|dates|genders|months|origins|places|races|regions|sexes"
+    r"|states|values|weekdays|weights|years))?(?: \(the united states\))?$",
+    re.IGNORECASE,
+)
 _CODE: Final = re.compile(r"\s*\(\*?[A-Z]{0,2}\d[\w.*-]*\)$")
 
 
