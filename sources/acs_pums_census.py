@@ -6,7 +6,7 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -159,21 +159,37 @@ def _read_csv(csv: Path, kind: _Kind, sample: Sample, state: str, target: Path, 
     """Recode the CSV into `target`, streaming, then make sure that nothing was lost on the way."""
     header = _header(csv, file)
     recodes = kind.recodes(header, sample, state)
-    raws = sorted({raw for recode in recodes for raw in recode.raw})
-    text = pl.scan_csv(csv, infer_schema=False).select(pl.col(header.names[raw]).alias(raw) for raw in raws)
+    numbers = {recode.raw[0]: recode.number for recode in recodes if recode.number is not None}
     try:
-        made = text.select(recode.value.alias(recode.name) for recode in recodes)
-        made.sink_parquet(target, compression="zstd", compression_level=1, statistics=False)
-    except pl.exceptions.PolarsError as error:
-        raise _unreadable(csv, file, error) from error
+        _recode(_scan(csv, header, recodes, numbers), recodes, target)
+    except pl.exceptions.PolarsError:
+        # A number that is none ends the fast way; as text, its place in the file can be found.
+        try:
+            _recode(_scan(csv, header, recodes, {}), recodes, target)
+        except pl.exceptions.PolarsError as error:
+            raise _unreadable(csv, file, error) from error
     table = pl.scan_parquet(target)
     nulls = table.select(pl.len().alias("rows"), pl.all().null_count()).collect(engine="streaming").row(0, named=True)
     if nulls["rows"] == 0:
         raise InputError("the file has a header but no rows.", source=KEY, file=file)
     for recode in recodes:
         if nulls[recode.name]:
-            raise _unlawful(text, recode, file)
+            raise _unlawful(_scan(csv, header, recodes, {}), recode, file)
     _refuse_duplicates(table, kind.key, file)
+
+
+def _scan(
+    csv: Path, header: Header, recodes: Sequence[Recode], numbers: Mapping[str, type[pl.DataType]]
+) -> pl.LazyFrame:
+    """The columns the recodes are made from, under their names in capitals; text, but for `numbers`."""
+    wanted = sorted({raw for recode in recodes for raw in recode.raw})
+    schema = {there: numbers.get(name, pl.String) for name, there in header.names.items()}
+    return pl.scan_csv(csv, schema=schema).select(pl.col(header.names[raw]).alias(raw) for raw in wanted)
+
+
+def _recode(raw: pl.LazyFrame, recodes: Sequence[Recode], target: Path) -> None:
+    made = raw.select(recode.value.alias(recode.name) for recode in recodes)
+    made.sink_parquet(target, compression="zstd", compression_level=1, statistics=False)
 
 
 def _header(csv: Path, file: str) -> Header:
