@@ -7,6 +7,7 @@ physicians of R-3 and the injury deaths of R-6 to R-2. Method files health_acces
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -49,15 +50,15 @@ SOURCE: Final = Source(
     redistribute=False,
     landing_page="https://www.countyhealthrankings.org/health-data/methodology-and-sources/rankings-data-documentation",
     access=Access.DOWNLOAD,
-    vintages=(
-        Vintage(
-            "2022",
-            (_workbook("2022"), SourceFile(PHYSICIANS_EXTRACT, "xlsx"), SourceFile(INJURIES_EXTRACT, "xlsx")),
-            (2019, 2020),
-        ),
-        Vintage("2023", (_workbook("2023"),), (2020,)),
-    ),
+    vintages=(Vintage("2022", (_workbook("2022"),), (2019, 2020)), Vintage("2023", (_workbook("2023"),), (2020,))),
     usual_release="March",
+)
+# Taken where they lie beside the workbooks; nobody is asked for them.
+_EXTRACTS: Final = replace(
+    SOURCE,
+    vintages=(
+        Vintage("2022", (SourceFile(PHYSICIANS_EXTRACT, "xlsx"), SourceFile(INJURIES_EXTRACT, "xlsx")), (2019, 2020)),
+    ),
 )
 
 
@@ -137,11 +138,10 @@ def _either(retrieval: Retrieval, release: str, extract: str) -> RawFile:
     """The national workbook of a release, or the extract where only that is at hand."""
     if release not in _WORKBOOK:
         raise ValueError(f"no release {release} of the County Health Rankings is declared")
-    workbook = (_WORKBOOK[release],)
-    has_extract = any(f.name == extract for f in SOURCE.vintage(release).files)
-    if has_extract and not retrieval.has(SOURCE, release, workbook) and retrieval.has(SOURCE, release, (extract,)):
-        workbook = (extract,)
-    return retrieval.obtain(SOURCE, release, workbook)[0]
+    extracts = any(v.key == release for v in _EXTRACTS.vintages)
+    if extracts and not retrieval.has(SOURCE, release) and retrieval.has(_EXTRACTS, release, (extract,)):
+        return retrieval.obtain(_EXTRACTS, release, (extract,))[0]
+    return retrieval.obtain(SOURCE, release)[0]
 
 
 def _sheet(file: RawFile, sheet: str) -> Raw:

@@ -16,7 +16,7 @@ from schemas.health import DEATH_MARKERS, RATE_MARKERS, InjuryDeathsCounty
 from schemas.labels import ALL
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.strict import Raw
-from sources.wonder.accept import ACCEPTED, Acceptance, acceptances
+from sources.wonder.accept import Acceptance, acceptances
 from sources.wonder.counties import Account, check_total, count_markers, read_counties, split_marker
 from sources.wonder.query import Filter, Group, Query, describe
 from sources.wonder.vocabulary import OTHER_RACES, RACES
@@ -142,7 +142,7 @@ def _vintage(year: int) -> Vintage:
     recipes = [q for _, q in queries(year)]
     return Vintage(
         key=str(year),
-        files=tuple(SourceFile(q.file, "text", accept=(q.file.replace(".txt", ".csv"),)) for q in recipes),
+        files=tuple(SourceFile(q.file, "text") for q in recipes),
         data_years=(year,),
         note=f"On {recipes[0].page}. {describe(recipes)}",
     )
@@ -163,7 +163,7 @@ SOURCE: Final = Source(
     redistribute=True,
     landing_page="https://wonder.cdc.gov/Deaths-by-Underlying-Cause.html",
     access=Access.PERSON,
-    vintages=(*(_vintage(year) for year in YEARS), ACCEPTED),
+    vintages=tuple(_vintage(year) for year in YEARS),
     recipe=(
         "Agree to the terms of use. In each query: group results by County; measures Deaths, Population, Crude Rate "
         "with its 95% Confidence Interval and Standard Error; select the choices listed for the export and leave "

@@ -16,7 +16,7 @@ from schemas.health import BIRTH_MARKERS, BirthsCounty
 from schemas.labels import ALL
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.strict import Raw
-from sources.wonder.accept import ACCEPTED, Acceptance, acceptances
+from sources.wonder.accept import Acceptance, acceptances
 from sources.wonder.counties import Account, check_total, count_markers, read_counties, split_marker
 from sources.wonder.query import Filter, Group, Query, describe
 from sources.wonder.vocabulary import OTHER_RACES, RACES
@@ -133,7 +133,7 @@ def _vintage(year: int) -> Vintage:
     recipes = [q for _, _, q in queries(year)]
     return Vintage(
         key=str(year),
-        files=tuple(SourceFile(q.file, "text", accept=(q.file.replace(".txt", ".csv"),)) for q in recipes),
+        files=tuple(SourceFile(q.file, "text") for q in recipes),
         data_years=(year,),
         note=describe(recipes),
     )
@@ -154,7 +154,7 @@ SOURCE: Final = Source(
     redistribute=True,
     landing_page=PAGE,
     access=Access.PERSON,
-    vintages=(*(_vintage(year) for year in YEARS), ACCEPTED),
+    vintages=tuple(_vintage(year) for year in YEARS),
     recipe=(
         "Agree to the terms of use. In each query: group results by County, measure Births; select the choices listed "
         "for the export and leave everything else at its default (All); in section 6 check Export Results, Show "

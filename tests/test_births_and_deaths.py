@@ -100,15 +100,6 @@ def test_births_are_numbers_and_words_apart(root):
     assert len(retrieval.used) == 18
 
 
-def test_an_export_delivered_as_csv_is_known_by_its_recipe(root):
-    lay_births(root)
-    folder = root.folder / "raw/wonder_natality/2020"
-    (folder / "all_births_2020.txt").rename(folder / "all_births_2020.csv")
-    retrieval = root.retrieval()
-    assert build_births(2020, retrieval).height == 27
-    assert ("all_births_2020.txt", "all_births_2020.csv") in {(f.name, f.path.name) for f in retrieval.used}
-
-
 def test_births_of_a_scope_only(root):
     lay_births(root)
     assert build_births(2020, root.retrieval(["34"]))["state"].unique().to_list() == ["34"]

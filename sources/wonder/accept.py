@@ -12,7 +12,7 @@ their SHA-256), and each one that was used is put into the table's notes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +29,6 @@ ACCEPTED: Final = Vintage(
     key="accepted",
     files=(SourceFile("accepted*.tsv", "text"),),
     data_years=(),
-    note="Wording of exports that a person has accepted; needed only if an export was refused for its wording.",
 )
 
 
@@ -46,11 +45,12 @@ class Acceptance:
 
 
 def acceptances(retrieval: Retrieval, source: Source) -> tuple[Acceptance, ...]:
-    """All acceptances that were handed in for a source."""
-    names = (ACCEPTED.files[0].name,)
-    if not retrieval.has(source, ACCEPTED.key, names):
+    """All acceptances that were handed in for a source; usually none."""
+    # Not one of the source's own vintages, so that nobody is told to hand them in.
+    folder = replace(source, vintages=(ACCEPTED,))
+    if not retrieval.has(folder, ACCEPTED.key):
         return ()
-    found = retrieval.obtain(source, ACCEPTED.key, names)
+    found = retrieval.obtain(folder, ACCEPTED.key)
     return tuple(a for file in found for a in read_acceptances(file.path, source=source.key))
 
 
