@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from metrics.deviation import Deviation
 from schemas.estimate import ESTIMATE, Limits
 from schemas.labels import ALL, LEVELS, SAMPLES, SUBGROUPS, Level
 
@@ -142,6 +143,7 @@ class Entry:
     predictor: Predictor
     estimate: Estimator | None
     explain: Callable[..., Any] | None
+    deviations: tuple[Deviation, ...] = ()
 
     @property
     def built(self) -> bool:
@@ -150,10 +152,11 @@ class Entry:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Upstream tables: the parameter names of `estimate`, apart from `year`."""
+        """Upstream tables: the parameter names of `estimate`, apart from `year` and switches (which have a default)."""
         if self.estimate is None:
             return ()
-        return tuple(p for p in inspect.signature(self.estimate).parameters if p != "year")
+        parameters = inspect.signature(self.estimate).parameters.values()
+        return tuple(p.name for p in parameters if p.name != "year" and p.default is p.empty)
 
 
 def expected_keys(predictor: Predictor, year: int, spine: pl.DataFrame) -> pl.DataFrame:

@@ -26,10 +26,13 @@ class Access(StrEnum):
 class SourceFile:
     """One file of a vintage.
 
-    `name` is the agency's file name, and the name in the store. A name with "{st}" stands for one file per state
-    (lower-case postal code). `accept` lists other names under which a mirror or a person may deliver it; a trailing
-    ".gz" is always accepted. `url` is where it is downloaded ("{st}" as in the name); None for files that a person must
-    fetch. `kind` is checked on arrival: zip, gzip, csv, json, xlsx, xls, text, xml, rds. `min_bytes` refuses stubs.
+    `name` is the agency's file name, and the name in the store. A name with "{st}" (lower-case postal code) or
+    "{fips}" stands for one file per state; one with "*" for every file that matches. `accept` lists other names under
+    which a mirror or a person may deliver it; a trailing ".gz" is always accepted. `url` is where it is downloaded;
+    None for files that a person must fetch. `accept` and `url` are filled in per state like the name, "{ST}" with the
+    postal code in capitals. With `link`, a regular expression, `url` answers with a page and the file is behind the
+    first text on it that matches. `kind` is checked on arrival: zip, gzip, csv, json, xlsx, xls, text, xml, rds (where
+    the name ends in .gz: what is inside). `min_bytes` refuses stubs.
     """
 
     name: str
@@ -37,11 +40,12 @@ class SourceFile:
     url: str | None = None
     accept: tuple[str, ...] = ()
     min_bytes: int = 1
+    link: str | None = None
 
     @property
     def per_state(self) -> bool:
         """Whether the file comes once per state."""
-        return "{st}" in self.name
+        return "{st}" in self.name or "{fips}" in self.name
 
 
 @dataclass(frozen=True)

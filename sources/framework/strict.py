@@ -15,7 +15,7 @@ import polars as pl
 from schemas.errors import InputError
 
 ROW: Final = "_row"
-_HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<?xml version")
+HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<?xml version")
 
 
 def read_bytes(path: Path, *, source: str, encoding: str = "utf-8") -> bytes:
@@ -29,7 +29,7 @@ def read_bytes(path: Path, *, source: str, encoding: str = "utf-8") -> bytes:
         raise InputError(f"the gzip is damaged or truncated ({error}).", source=source, file=path.name) from error
     if not data.strip():
         raise InputError("the file is empty.", source=source, file=path.name)
-    if data[:200].lstrip().lower().startswith(_HTML):
+    if data[:200].lstrip().lower().startswith(HTML):
         raise InputError("this is a web page, not data.", source=source, file=path.name)
     try:
         text = data.decode(encoding)
@@ -52,6 +52,7 @@ class Raw:
         self.source = source
         self.file = file
         self.frame = frame if ROW in frame.columns else frame.with_row_index(ROW, offset=first_row)
+        self.file_names: dict[str, str] = {}
 
     @classmethod
     def csv(
@@ -85,7 +86,9 @@ class Raw:
         return cls(frame, source=source, file=name, first_row=skip_rows + 2)
 
     def error(self, problem: str, *, row: int | None = None, column: str | None = None) -> InputError:
-        """An `InputError` about this file."""
+        """An `InputError` about this file; a renamed column goes by the name it has in the file."""
+        if column is not None:
+            column = self.file_names.get(column, column)
         return InputError(problem, source=self.source, file=self.file, row=row, column=column)
 
     def select(self, columns: Sequence[str] | dict[str, str]) -> Self:
@@ -97,6 +100,7 @@ class Raw:
                 hint = f"; the nearest is {near[0]!r}" if near else ""
                 raise self.error(f"the column is missing{hint}.", column=column)
         self.frame = self.frame.select(ROW, *(pl.col(c).alias(new) for c, new in wanted.items()))
+        self.file_names = {new: self.file_names.get(c, c) for c, new in wanted.items()}
         return self
 
     def drop_rows(self, where: pl.Expr) -> Self:
@@ -168,7 +172,8 @@ class Raw:
         if doubled.height:
             second = doubled.filter(~pl.struct(key).is_first_distinct()).row(0, named=True)
             values = ", ".join(f"{k}={second[k]}" for k in key)
-            raise self.error(f"duplicate key ({values}).", row=second[ROW], column=", ".join(key))
+            columns = ", ".join(self.file_names.get(k, k) for k in key)
+            raise self.error(f"duplicate key ({values}).", row=second[ROW], column=columns)
         return self
 
     def done(self) -> pl.DataFrame:

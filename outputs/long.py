@@ -1,0 +1,166 @@
+"""The long file: every estimate with names, units and, for each missing or lowered figure, the reason in words."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from metrics.predictor import PILLARS, Entry
+from outputs.files import GEOID, metrics_by_column
+from outputs.write import ROW_GROUP, csv_text, gzip_writer
+from schemas.errors import GateError
+from schemas.estimate import DESCRIPTIONS, ESTIMATE, KEY
+from schemas.labels import QUALITY_WORDS, REASONS
+
+LONG: Final[dict[str, type[pl.DataType]]] = {
+    "year": ESTIMATE["year"],
+    "level": pl.String,
+    "state": pl.String,
+    "geo": pl.String,
+    "geoid": pl.String,
+    "state_name": pl.String,
+    "name": pl.String,
+    "pillar": pl.String,
+    "predictor": pl.String,
+    "subgroup_type": pl.String,
+    "subgroup": pl.String,
+    "metric": pl.String,
+    "unit": pl.String,
+    **{c: t for c, t in ESTIMATE.items() if c not in KEY and c not in ("quality", "reason")},
+    "quality": ESTIMATE["quality"],
+    "quality_label": pl.String,
+    "sample": pl.String,
+    "reason": pl.String,
+    "reason_text": pl.String,
+}
+LONG_DESCRIPTIONS: Final[dict[str, str]] = {
+    **DESCRIPTIONS,
+    "geoid": "State and geography code together: 5 digits for counties, 7 for places.",
+    "state_name": "Name of the state.",
+    "name": "Name of the county or place.",
+    "pillar": "Pillar of the framework the predictor belongs to.",
+    "predictor": "Predictor the metric belongs to.",
+    "unit": "Unit of value and bounds.",
+    "quality_label": "Quality in words: Strong, Marginal, Weak.",
+    "reason_text": "The reason as a sentence.",
+}
+
+Estimates = Mapping[str, pl.LazyFrame | Sequence[str | os.PathLike[str]]] | pl.LazyFrame
+
+
+def scan(estimates: Estimates) -> tuple[pl.LazyFrame, frozenset[str] | None]:
+    """One lazy frame of `Estimate` columns, and the predictors it holds (None if only its rows can tell).
+
+    `estimates` maps a predictor to its Parquet files or frame, or is one frame of all predictors.
+    """
+    if isinstance(estimates, pl.LazyFrame):
+        return estimates.select(pl.col(c).cast(t) for c, t in ESTIMATE.items()), None
+    frames = []
+    for predictor, given in estimates.items():
+        frame = given if isinstance(given, pl.LazyFrame) else pl.scan_parquet([os.fspath(p) for p in given])
+        missing = set(ESTIMATE) - set(frame.collect_schema().names())
+        if missing:
+            raise GateError(f"estimates of {predictor}", [f"the column {c} is missing" for c in sorted(missing)])
+        frames.append(frame.select(pl.col(c).cast(t) for c, t in ESTIMATE.items()))
+    if not frames:
+        raise GateError("estimates", ["there are none"])
+    return pl.concat(frames), frozenset(estimates)
+
+
+def _about(entries: Mapping[str, Entry]) -> pl.DataFrame:
+    rows = [
+        (column, predictor.key, PILLARS[predictor.pillar], metric.unit)
+        for column, (predictor, metric) in metrics_by_column(entries).items()
+    ]
+    return pl.DataFrame(rows, schema=["metric", "predictor", "pillar", "unit"], orient="row")
+
+
+def long_years(
+    estimates: pl.LazyFrame, spines: Mapping[int, pl.DataFrame], entries: Mapping[str, Entry]
+) -> Iterator[pl.DataFrame]:
+    """The long file, one frame of columns `LONG` per year, sorted by key; one year is in memory at a time.
+
+    Estimates of geographies that are not in the year's spine get no name; publishing refuses them.
+    """
+    about = _about(entries)
+    for year in sorted(spines):
+        names = spines[year].select("level", "state", "geo", "state_name", "name")
+        frame = (
+            estimates.filter(pl.col("year") == year)
+            .join(names.lazy(), on=["level", "state", "geo"], how="left", validate="m:1")
+            .join(about.lazy(), on="metric", how="left", validate="m:1")
+            .with_columns(
+                GEOID,
+                pl.col("quality").replace_strict(QUALITY_WORDS, return_dtype=pl.String).alias("quality_label"),
+                pl.col("reason").replace_strict(REASONS, return_dtype=pl.String).alias("reason_text"),
+            )
+            .select(pl.col(c).cast(t) for c, t in LONG.items())
+            .sort(KEY)
+            .collect(engine="streaming")
+        )
+        if frame.height:
+            yield frame
+
+
+class LongFiles:
+    """Writes the long CSV (gzip) and Parquet files side by side, one year at a time.
+
+    The Parquet metadata are given last, because the release's name, which they carry, follows from the content.
+    """
+
+    def __init__(self, csv_gz: Path, parquet: Path) -> None:
+        self.csv_gz = csv_gz
+        self.parquet = parquet
+        self.rows = 0
+        self.text_sha256 = ""
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, frames: Iterator[pl.DataFrame]) -> None:
+        """Write all frames; sets `rows` and `text_sha256`, the hash of the CSV text."""
+        digest = hashlib.sha256()
+        with gzip_writer(self.csv_gz) as csv:
+            for frame in frames:
+                text = csv_text(frame, header=self.rows == 0)
+                digest.update(text)
+                csv.write(text)
+                table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+                if self._writer is None:
+                    self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
+                self._writer.write_table(table, row_group_size=ROW_GROUP)
+                self.rows += frame.height
+        self.text_sha256 = digest.hexdigest()
+
+    def close(self, metadata: Mapping[str, str]) -> None:
+        """Finish the Parquet file with these key/value metadata."""
+        if self._writer is None:
+            raise GateError("estimates", ["there are no rows in the years of the spine"])
+        self._writer.add_key_value_metadata(dict(metadata))
+        self._writer.close()
+
+
+def text_hash(path: Path) -> str:
+    """sha256 of a gzip file's uncompressed content."""
+    digest = hashlib.sha256()
+    unzip = zlib.decompressobj(wbits=31)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(unzip.decompress(block))
+    digest.update(unzip.flush())
+    return digest.hexdigest()
+
+
+def parquet_text_hash(path: Path) -> str:
+    """sha256 of the CSV text that the long Parquet file would make, read row group by row group."""
+    digest = hashlib.sha256()
+    file = pq.ParquetFile(path)
+    for i in range(file.num_row_groups):
+        frame = pl.DataFrame(file.read_row_group(i))
+        digest.update(csv_text(frame.select(pl.col(c).cast(t) for c, t in LONG.items()), header=i == 0))
+    return digest.hexdigest()

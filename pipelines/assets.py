@@ -1,0 +1,325 @@
+"""Dagster assets, made by three short loops: raw sources, tables, estimates; and the release at the end.
+
+Raw sources are not materialized on their own: a table takes just the files it needs and reports them on the source's
+page, with sha256, address and licence. Every asset but the release is partitioned by data year.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from metrics.catalog import catalog
+from metrics.predictor import PILLARS, Entry
+from pipelines import pictures
+from pipelines.code_version import code_version
+from pipelines.derived import Derived, derived_tables
+from pipelines.engine import Outcome, refresh_estimates, refresh_table
+from pipelines.release import publish_release
+from pipelines.workspace import Workspace
+from schemas.errors import MobilityError
+from schemas.estimate import DESCRIPTIONS, ESTIMATE
+from sources.framework import Source, Table
+from sources.registry import all_sources, all_tables
+
+OWNERS = ["team:mobility-metrics"]
+
+
+def all_years() -> list[int]:
+    """Every data year of a built predictor or of a table."""
+    years = {y for e in catalog().values() for y in e.predictor.years}
+    return sorted(years | {y for t in all_tables().values() for y in t.years})
+
+
+YEARS = dg.StaticPartitionsDefinition([str(y) for y in all_years()])
+RELEASE = dg.AssetKey(["published", "release"])
+
+
+def raw_key(source: str) -> dg.AssetKey:
+    """Asset key of a source."""
+    return dg.AssetKey(["raw", source])
+
+
+def table_key(name: str) -> dg.AssetKey:
+    """Asset key of a table."""
+    return dg.AssetKey(["tables", name])
+
+
+def estimates_key(name: str) -> dg.AssetKey:
+    """Asset key of a predictor's estimates."""
+    return dg.AssetKey(["estimates", name])
+
+
+def raw_spec(source: Source) -> dg.AssetSpec:
+    """The page of a source: who makes it, under which terms, how it is obtained, which editions are known."""
+    vintages = [
+        {
+            "vintage": v.key,
+            "data years": ", ".join(map(str, v.data_years)),
+            "published": v.published or "",
+            "note": v.note,
+        }
+        for v in source.vintages
+    ]
+    return dg.AssetSpec(
+        raw_key(source.key),
+        partitions_def=YEARS,
+        group_name="sources",
+        description=f"{source.agency}: {source.dataset}\n\n{source.recipe}",
+        owners=OWNERS,
+        kinds={"file"},
+        tags={"stage": "raw", "access": source.access.value},
+        metadata={
+            "agency": source.agency,
+            "citation": source.citation,
+            "licence": source.licence,
+            "may be redistributed": source.redistribute,
+            "landing page": dg.MetadataValue.url(source.landing_page),
+            **({"vintages": rows} if (rows := pictures.records(vintages)) else {}),
+        },
+    )
+
+
+def _report_raw_files(context: dg.AssetExecutionContext, outcome: Outcome) -> None:
+    """Put the files a table was made from on the pages of their sources."""
+    files: dict[str, list[dict[str, Any]]] = {}
+    for file in outcome.account.inputs:
+        if "sha256" in file:
+            files.setdefault(file["source"], []).append(file)
+    for source, used in files.items():
+        shown = [{k: f[k] for k in ("vintage", "name", "bytes", "sha256", "how", "url", "retrieved_at")} for f in used]
+        context.log_event(
+            dg.AssetMaterialization(
+                raw_key(source),
+                partition=context.partition_key,
+                metadata={
+                    "files": pictures.records(shown) or "",
+                    "synthetic": outcome.account.profile == "sample",
+                    "licence": all_sources()[source].licence,
+                },
+                tags={"dagster/data_version": "-".join(sorted(f["sha256"][:12] for f in used))[:200]},
+            )
+        )
+
+
+def _outcome_metadata(outcome: Outcome) -> dict[str, Any]:
+    account = outcome.account
+    metadata: dict[str, Any] = {
+        "status": outcome.status,
+        "dagster/partition_row_count": account.rows,
+        "fingerprint": account.fingerprint,
+        "built at": account.built_at,
+        "synthetic": account.profile == "sample",
+        "states": ", ".join(account.states) if account.states else "all",
+    }
+    if account.owed:
+        metadata["owed"] = pictures.records(account.owed)
+    inputs = [{k: v for k, v in i.items() if k != "path"} for i in account.inputs]
+    if inputs:
+        metadata["made from"] = pictures.records(inputs)
+    return metadata
+
+
+def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
+    """One tidy input table."""
+    if isinstance(found, Derived):
+        deps = [table_key(name) for name in found.inputs]
+        module = found.compute.__module__
+    else:
+        deps = [raw_key(name) for name in found.sources]
+        module = found.build.__module__
+    columns = found.model.to_schema().columns
+    schema = dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable,
+                    unique=column.unique,
+                    other=[str(c.error or c.name) for c in column.checks],
+                ),
+            )
+            for name, column in columns.items()
+        ]
+    )
+    check = dg.AssetCheckSpec(
+        "schema", asset=table_key(found.name), blocking=True, description="Columns, types and values fit the model."
+    )
+
+    @dg.asset(
+        key=table_key(found.name),
+        deps=deps,
+        partitions_def=YEARS,
+        group_name="tables",
+        description=f"{found.title}\n\n{found.description}",
+        owners=OWNERS,
+        kinds={"polars", "parquet"},
+        tags={"stage": "table"},
+        code_version=code_version(module),
+        metadata={"dagster/column_schema": schema},
+        check_specs=[check],
+        output_required=False,
+    )
+    def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
+        year = int(context.partition_key)
+        if year not in found.years:
+            context.log.info("%s has no data year %s", found.name, year)
+            yield dg.AssetCheckResult(check_name="schema", passed=True, metadata={"note": "no such data year"})
+            return
+        workspace.progress("table", f"{found.name} {year}", "start")
+        try:
+            outcome = refresh_table(workspace, found.name, year)
+        except MobilityError as error:
+            workspace.progress("table", f"{found.name} {year}", f"failed: {error}")
+            yield dg.AssetCheckResult(check_name="schema", passed=False, metadata={"error": str(error)})
+            raise dg.Failure(str(error), allow_retries=False) from error
+        workspace.progress("table", f"{found.name} {year}", outcome.status)
+        _report_raw_files(context, outcome)
+        metadata = _outcome_metadata(outcome)
+        metadata |= {f"note: {k}": pictures.note(v) for k, v in outcome.account.notes.items()}
+        frame = workspace.scan("tables", found.name, year)
+        if frame is not None:
+            metadata["preview"] = pictures.table(frame.head(8).collect())
+        yield dg.AssetCheckResult(check_name="schema", passed=True, metadata={"rows": outcome.account.rows})
+        yield dg.MaterializeResult(
+            metadata=metadata, data_version=dg.DataVersion(outcome.account.fingerprint or "owed")
+        )
+
+    return build
+
+
+ESTIMATE_SCHEMA = dg.TableSchema(
+    columns=[dg.TableColumn(name, str(kind()), description=DESCRIPTIONS[name]) for name, kind in ESTIMATE.items()]
+)
+
+
+def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
+    """The estimates of one predictor: its inputs are the parameters of its `estimate`."""
+    predictor = entry.predictor
+    key = estimates_key(predictor.key)
+    assert entry.estimate is not None
+    gate = dg.AssetCheckSpec(
+        "gate",
+        asset=key,
+        blocking=True,
+        description="Whole universe, keys unique, labels from closed lists, no NaN, bounds in order, values in range.",
+    )
+    width = dg.AssetCheckSpec("zero_width_intervals", asset=key, description="Intervals whose two ends are the same.")
+    owed = dg.AssetCheckSpec("inputs_present", asset=key, description="No input of this year is owed.")
+
+    @dg.asset(
+        key=key,
+        deps=[table_key(name) for name in sorted({*entry.inputs, "spine"})],
+        partitions_def=YEARS,
+        group_name=predictor.pillar,
+        description=(
+            f"{predictor.title} ({PILLARS[predictor.pillar]})\n\n{predictor.definition}\n\n"
+            + "\n".join(f"* `{m.column}`: {m.title} ({m.unit})" for m in predictor.metrics)
+            + ("\n\nGood to know:\n\n" + "\n".join(f"* {n}" for n in predictor.notes) if predictor.notes else "")
+        ),
+        owners=OWNERS,
+        kinds={"polars", "parquet"},
+        tags={"stage": "estimates", "pillar": predictor.pillar, "predictor": predictor.key},
+        code_version=code_version(entry.estimate.__module__),
+        metadata={
+            "dagster/column_schema": ESTIMATE_SCHEMA,
+            "method": predictor.method,
+            "years": ", ".join(map(str, predictor.years)),
+            "sources": ", ".join(predictor.sources),
+        },
+        check_specs=[gate, width, owed],
+        output_required=False,
+    )
+    def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
+        year = int(context.partition_key)
+        names = [c.name for c in (gate, width, owed)]
+        if year not in predictor.years:
+            context.log.info("%s is not published for %s", predictor.key, year)
+            for name in names:
+                yield dg.AssetCheckResult(check_name=name, passed=True, metadata={"note": "not published in this year"})
+            return
+        workspace.progress("estimates", f"{predictor.key} {year}", "start")
+        try:
+            outcome = refresh_estimates(workspace, predictor.key, year)
+        except MobilityError as error:
+            workspace.progress("estimates", f"{predictor.key} {year}", f"failed: {error}")
+            for name in names:
+                yield dg.AssetCheckResult(check_name=name, passed=False, metadata={"error": str(error)})
+            raise dg.Failure(str(error), allow_retries=False) from error
+        workspace.progress("estimates", f"{predictor.key} {year}", outcome.status)
+        account = outcome.account
+        zero_width = int(account.notes.get("zero_width_intervals", 0))
+        yield dg.AssetCheckResult(check_name="gate", passed=True, metadata={"rows": account.rows})
+        yield dg.AssetCheckResult(
+            check_name="zero_width_intervals",
+            passed=zero_width == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"count": zero_width},
+        )
+        yield dg.AssetCheckResult(
+            check_name="inputs_present",
+            passed=not account.owed,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"owed": pictures.records(account.owed) or "nothing"},
+        )
+        metadata = _outcome_metadata(outcome)
+        for name in ("quality", "reasons"):
+            if rows := pictures.records(account.notes.get(name, [])):
+                metadata[name] = rows
+        frame = workspace.scan("estimates", predictor.key, year)
+        if frame is not None:
+            metadata["preview"] = pictures.preview(frame)
+            if outcome.status == "built" and (picture := pictures.histogram(frame.collect(), predictor.title)):
+                metadata["distribution"] = picture
+        yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(account.content_hash))
+
+    return build
+
+
+@dg.asset(
+    key=RELEASE,
+    deps=[estimates_key(k) for k, e in catalog().items() if e.built],
+    group_name="published",
+    description=(
+        "The release: published files (CSV and Parquet), the long file of all estimates, data dictionary, database, "
+        "checksums. Written beside, verified, renamed; the last good release stays until the new one is whole."
+    ),
+    owners=OWNERS,
+    kinds={"csv", "parquet", "duckdb"},
+    tags={"stage": "published"},
+    code_version=code_version("pipelines.release"),
+)
+def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Any]:
+    """Publish all estimates of the data root as one release."""
+    workspace.progress("release", "published files", "start")
+    try:
+        report = publish_release(workspace)
+    except MobilityError as error:
+        workspace.progress("release", "published files", f"failed: {error}")
+        raise dg.Failure(str(error), allow_retries=False) from error
+    workspace.progress("release", report.name, "built")
+    files = [{"file": name, "rows": rows} for name, rows in report.rows.items()]
+    return dg.MaterializeResult(
+        metadata={
+            "release": report.name,
+            "folder": report.path,
+            "synthetic": workspace.profile == "sample",
+            "files": pictures.records(files) or "",
+            "checks": "\n".join(report.checks),
+            "not built yet": ", ".join(report.not_built),
+        },
+        data_version=dg.DataVersion(report.content),
+    )
+
+
+def all_assets() -> list[Any]:
+    """Everything of the asset graph."""
+    return [
+        *(raw_spec(s) for s in all_sources().values()),
+        *(table_asset(t) for t in all_tables().values()),
+        *(table_asset(t) for t in derived_tables().values()),
+        *(estimates_asset(e) for e in catalog().values() if e.built),
+        release,
+    ]

@@ -1,0 +1,333 @@
+"""The `mobility` command."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pipelines.settings import PROJECT, Settings
+from schemas.errors import MobilityError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    help="Predictors of upward mobility for every US county and 486 cities, from the agencies' files to a release.",
+)
+out = Console()
+err = Console(stderr=True)
+
+
+class ProfileName(StrEnum):
+    """Which sources a run uses."""
+
+    SAMPLE = "sample"
+    LIVE = "live"
+
+
+DataOption = Annotated[str | None, typer.Option("--data", help="Data root: a folder or s3:// URL (MOBILITY_DATA).")]
+ProfileOption = Annotated[
+    ProfileName | None,
+    typer.Option(help="sample: synthetic sources, offline. live: real sources. Default: what the data root holds."),
+]
+StatesOption = Annotated[
+    str | None, typer.Option(help="Only these states, 2-digit FIPS codes separated by commas (a partial release).")
+]
+YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,2018 or 2018-2021. Default: all.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def settings_for(data: str | None, profile: ProfileName | None = None, states: str | None = None) -> Settings:
+    """Settings from the environment, overridden by the command line; the profile defaults to the data root's own."""
+    changes: dict[str, Any] = {}
+    if data is not None:
+        changes["data"] = data
+    if states is not None:
+        changes["states"] = states
+    settings = Settings().model_copy(update=changes)
+    if profile is not None:
+        return settings.model_copy(update={"profile": profile.value})
+    marker = settings.data_root / "PROFILE"
+    if "MOBILITY_PROFILE" not in os.environ and marker.exists():
+        return settings.model_copy(update={"profile": marker.read_text().strip()})
+    return settings
+
+
+def parse_years(text: str | None) -> list[int] | None:
+    """2018 -> [2018]; 2014,2018 -> both; 2018-2020 -> 2018, 2019, 2020."""
+    if not text:
+        return None
+    years: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            raise typer.BadParameter(f"{text!r} is not a year, a list of years or a range of years")
+        years |= set(range(int(first), int(last or first) + 1))
+    return sorted(years)
+
+
+def parse_predictors(text: str | None) -> list[str]:
+    """Comma-separated predictor keys; all built ones by default."""
+    from metrics.catalog import catalog
+    from pipelines.run import built_predictors
+
+    built = built_predictors()
+    if not text:
+        return built
+    chosen = [p.strip() for p in text.split(",") if p.strip()]
+    for name in chosen:
+        if name not in catalog():
+            raise typer.BadParameter(f"no predictor {name!r}; there are: {', '.join(catalog())}")
+        if name not in built:
+            raise typer.BadParameter(f"{name} is declared but not built yet; built are: {', '.join(built)}")
+    return chosen
+
+
+def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, strict: bool, force: bool) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from pipelines.run import plan, run
+    from pipelines.sample import prepare
+    from pipelines.workspace import Workspace
+
+    began = time.monotonic()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=False) as bar:
+        if settings.profile == "sample":
+            task = bar.add_task("writing synthetic sources", total=1)
+            settings = prepare(settings)
+            bar.update(task, completed=1, description="synthetic sources written")
+        steps = plan(predictors, years)
+        if not steps:
+            raise MobilityError("none of these predictors is published for these years.")
+        total = sum(len(tables) + len(active) for tables, active in steps.values()) + 1
+        task = bar.add_task("starting", total=total)
+
+        def progress(_stage: str, name: str, status: str) -> None:
+            if status == "start":
+                bar.update(task, description=name)
+            else:
+                bar.advance(task)
+                if status.startswith("failed"):
+                    bar.console.print(f"[red]failed[/red] {name}: {status.removeprefix('failed: ')}", highlight=False)
+
+        report = run(Workspace(settings, progress=progress, force=force), predictors, years)
+        bar.update(task, description="done", completed=total)
+    _summary(settings, report, time.monotonic() - began)
+    if report.failed or report.release is None:
+        raise typer.Exit(1)
+    if report.owed and strict:
+        raise typer.Exit(1)
+
+
+def _summary(settings: Settings, report: Any, seconds: float) -> None:
+    did = ", ".join(f"{n} {what}" for what, n in sorted(report.counts.items()))
+    out.print(f"\n{did or 'nothing done'} in {seconds:.1f} s", highlight=False)
+    if report.owed:
+        recipes: dict[str, set[int]] = {}
+        for item in report.owed:
+            recipes.setdefault(f"{item['source']} {item['vintage']}: {item['recipe']}", set()).add(item["year"])
+        out.print(f"\n[yellow]Inputs owed ({len(recipes)})[/yellow]; what needs them is null with reason 'input owed':")
+        for recipe, years in sorted(recipes.items()):
+            out.print(
+                f"  • {recipe} (data years {', '.join(map(str, sorted(years)))})", highlight=False, soft_wrap=True
+            )
+    for name, text in report.failed.items():
+        out.print(f"[red]Failed[/red] {name}: {text}", highlight=False, soft_wrap=True)
+    if report.failed:
+        out.print("What failed was not replaced: the last good result of it, if there was one, is still in place.")
+    if report.folder is None:
+        out.print("[red]Nothing was published.[/red]")
+        return
+    if settings.profile == "sample":
+        out.print("\n[bold yellow]SYNTHETIC[/bold yellow]: every figure of this release is made up.")
+    out.print(f"\nRelease [bold]{report.release}[/bold]")
+    out.print(f"  {report.folder}", soft_wrap=True, highlight=False)
+    out.print(
+        "Look at: csv/11_mobility-metrics_county_longitudinal.csv (one row per county and year), data_dictionary.csv,\n"
+        "  mobility.duckdb (ready views), `mobility trace 37067 2018 share_employed`, `mobility ui`.",
+        highlight=False,
+    )
+
+
+@app.command()
+def build(
+    profile: ProfileOption = None,
+    years: YearsOption = None,
+    states: StatesOption = None,
+    predictors: Annotated[str | None, typer.Option(help="Only these predictors, separated by commas.")] = None,
+    data: DataOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if an input is owed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
+) -> None:
+    """Build everything that is chosen and publish it as a release.
+
+    What has not changed since the last build is not computed again. An input that cannot be had does not stop the rest:
+    its estimates are null with reason "input owed", and the list of what is owed stands at the end.
+    """
+    _run(
+        settings_for(data, profile, states),
+        parse_predictors(predictors),
+        parse_years(years),
+        strict=strict,
+        force=force,
+    )
+
+
+@app.command()
+def rebuild(
+    predictor: Annotated[str, typer.Argument(help="Key of the predictor, for example living_wage.")],
+    years: YearsOption = None,
+    data: DataOption = None,
+    profile: ProfileOption = None,
+    states: StatesOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
+) -> None:
+    """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
+    _run(
+        settings_for(data, profile, states), parse_predictors(predictor), parse_years(years), strict=False, force=force
+    )
+
+
+@app.command()
+def trace(
+    geoid: Annotated[str, typer.Argument(help="5 digits for a county, 7 for a place.")],
+    year: int,
+    metric: Annotated[str, typer.Argument(help="Published column name, for example share_employed.")],
+    subgroup_type: Annotated[str | None, typer.Option("--subgroup-type")] = None,
+    subgroup: Annotated[str | None, typer.Option("--subgroup")] = None,
+    sample: Annotated[str | None, typer.Option("--sample", help="Default: the sample of the overall file.")] = None,
+    data: DataOption = None,
+    states: StatesOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums."""
+    from outputs.explain import account, as_json, as_text
+    from pipelines.trace import trace_figure
+
+    settings = settings_for(data, None, states)
+    figure = trace_figure(settings, geoid, year, metric, subgroup_type=subgroup_type, subgroup=subgroup, sample=sample)
+    told = account(figure.row, figure.explanation, **figure.facts)
+    print(as_json(told) if json_output else as_text(told))
+
+
+@app.command()
+def sources(
+    data: DataOption = None,
+    states: StatesOption = None,
+    json_output: JsonOption = False,
+    source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+) -> None:
+    """Each source and vintage: present, in the mirror, downloadable, or owed by a person (with the recipe)."""
+    from pipelines.sample import prepare
+    from pipelines.workspace import Workspace
+    from sources.registry import all_sources
+
+    settings = settings_for(data, None, states)
+    settings = prepare(settings)
+    retrieval = Workspace(settings).retrieval()
+    rows: list[dict[str, Any]] = []
+    for key, declared in all_sources().items():
+        if source in (None, key):
+            for vintage in declared.vintages:
+                status = retrieval.status(declared, vintage.key)
+                rows.append(
+                    {
+                        "source": key,
+                        "vintage": vintage.key,
+                        "status": str(status),
+                        "data_years": list(vintage.data_years),
+                        "agency": declared.agency,
+                        "licence": declared.licence,
+                        "redistribute": declared.redistribute,
+                        "landing_page": declared.landing_page,
+                        "recipe": retrieval.recipe(declared, vintage.key) if str(status) != "present" else "",
+                    }
+                )
+    if source is not None and not rows:
+        raise MobilityError(f"no source {source!r}; there are: {', '.join(all_sources())}.")
+    if json_output:
+        print(json.dumps(rows, indent=1))
+        return
+    table = RichTable("source", "vintage", "status", "data years", title=f"Sources for {settings.data_root}")
+    for row in rows:
+        years = row["data_years"]
+        shown = f"{years[0]}-{years[-1]}" if len(years) > 1 else "".join(map(str, years))
+        table.add_row(row["source"], row["vintage"], row["status"], shown)
+    out.print(table)
+    owed = [r for r in rows if r["status"] in ("owed", "needs key")]
+    if owed:
+        out.print("\nOwed by a person (what is needed, where from, where to put it):")
+    for row in owed:
+        out.print(f"• [bold]{row['source']} {row['vintage']}[/bold] {row['recipe']}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = 3000,
+    data: DataOption = None,
+    profile: ProfileOption = None,
+    states: StatesOption = None,
+) -> None:
+    """Open the Dagster UI on loopback: graph, asset pages, checks, runs. Ctrl-C ends it."""
+    from pipelines.sample import prepare
+
+    settings = settings_for(data, profile, states)
+    settings = prepare(settings)
+    settings.export()
+    settings.state_root.mkdir(parents=True, exist_ok=True)
+    out.print(f"Data root {settings.data_root} (profile {settings.profile}); http://127.0.0.1:{port}", soft_wrap=True)
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "pipelines.definitions",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    environment = {**os.environ, "DAGSTER_HOME": str(PROJECT)}
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+@app.command()
+def doctor(data: DataOption = None) -> None:
+    """Check the set-up: Python, data root, mirror, keys, last release. Exit code 1 if something is wrong."""
+    from pipelines.doctor import examine
+
+    findings = examine(settings_for(data))
+    marks = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "wrong": "[red]wrong[/red]"}
+    for finding in findings:
+        out.print(f"{marks[finding.state]} {finding.what}: {finding.text}", highlight=False, soft_wrap=True)
+    if any(f.state == "wrong" for f in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: errors meant for people are shown as one line, with exit code 1."""
+    try:
+        app()
+    except MobilityError as error:
+        err.print(f"[red]Error[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Publishing what lies in the data root: gathers estimates, lists of geographies and provenance for `outputs`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from metrics.catalog import catalog
+from outputs.about import InputFile, ReleaseMeta, SourceNote
+from outputs.release import ReleaseReport, publish
+from pipelines.code_version import code_version
+from pipelines.workspace import Workspace, digest
+from schemas.errors import MobilityError
+from sources.registry import all_sources
+
+
+class NothingToPublishError(MobilityError):
+    """No estimates of this scope."""
+
+
+def provenance(ws: Workspace, tables: set[tuple[str, int]]) -> list[dict[str, Any]]:
+    """The raw files behind these (table, year) pairs, once each, with the terms of their source."""
+    files: dict[tuple[str, str, str], dict[str, Any]] = {}
+    queue = sorted(tables)
+    seen = set(queue)
+    while queue:
+        name, year = queue.pop()
+        account = ws.account("tables", name, year)
+        for item in account.inputs if account else []:
+            if "table" in item:
+                if (parent := (item["table"], year)) not in seen:
+                    seen.add(parent)
+                    queue.append(parent)
+                continue
+            source = all_sources()[item["source"]]
+            record = {
+                k: item.get(k) for k in ("source", "vintage", "name", "sha256", "bytes", "how", "url", "retrieved_at")
+            }
+            record |= {
+                "agency": source.agency,
+                "dataset": source.dataset,
+                "citation": source.citation,
+                "licence": source.licence,
+                "redistribute": source.redistribute,
+            }
+            files[(item["source"], item["vintage"], item["name"])] = record
+    return [files[key] for key in sorted(files)]
+
+
+def _state(ws: Workspace) -> Path:
+    return ws.settings.state_root / "last_release.json"
+
+
+def ingredients(ws: Workspace) -> str:
+    """A hash of everything a release of this data root would be made from."""
+    accounts = {
+        f"{key} {year}": (account.fingerprint, account.content_hash)
+        for key, entry in catalog().items()
+        if entry.built
+        for year in ws.years("estimates", key)
+        if (account := ws.account("estimates", key, year)) is not None
+    }
+    declared = [repr(entry.predictor) for entry in catalog().values()]
+    return digest(accounts, declared, code_version("outputs.release"), ws.states, ws.profile)
+
+
+def release_name(ws: Workspace) -> str | None:
+    """The latest release's name."""
+    latest = ws.root / "published" / "LATEST"
+    return latest.read_text().strip() if latest.exists() else None
+
+
+def last_release(ws: Workspace) -> str | None:
+    """The latest release, if it was made from just what lies in the data root now; else None."""
+    name = release_name(ws)
+    if name is None or not _state(ws).exists():
+        return None
+    recorded = json.loads(_state(ws).read_text())
+    return name if recorded == {"name": name, "ingredients": ingredients(ws)} else None
+
+
+def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
+    """Publish every estimate of the data root that was made for this profile and these states."""
+    estimates: dict[str, list[str]] = {}
+    years: set[int] = set()
+    tables: set[tuple[str, int]] = set()
+    versions: dict[str, str] = {}
+    for key, entry in catalog().items():
+        if not entry.built:
+            continue
+        for year in ws.years("estimates", key):
+            account = ws.account("estimates", key, year)
+            assert account is not None
+            estimates.setdefault(key, []).append(str(ws.path("estimates", key, year)))
+            years.add(year)
+            tables |= {(i["table"], year) for i in account.inputs}
+            versions[key] = account.code_version
+    if not estimates:
+        raise NothingToPublishError("there are no estimates to publish; run `mobility build` first.")
+    spines = {
+        year: frame.collect()
+        for year in ws.years("tables", "spine")
+        if (frame := ws.scan("tables", "spine", year)) is not None
+    }
+    names = {s.key: s for s in all_sources().values()}
+    notes = {
+        key: SourceNote(key, s.agency, s.dataset, s.citation, s.licence, s.redistribute, s.landing_page)
+        for key, s in names.items()
+    }
+    inputs = tuple(
+        InputFile(f["source"], f["vintage"], f["name"], f["sha256"], f["licence"], f["url"], f["retrieved_at"])
+        for f in provenance(ws, tables)
+    )
+    meta = ReleaseMeta(
+        profile=ws.profile,
+        code_version=digest(versions),
+        synthetic=ws.profile == "sample",
+        states=tuple(ws.states) if ws.states is not None and ws.profile == "live" else None,
+        inputs=inputs,
+        sources=notes,
+    )
+    report = publish(
+        {key: [str(path) for path in paths] for key, paths in estimates.items()},
+        spines,
+        ws.root / "published",
+        meta,
+        name=name,
+        scratch=ws.scratch,
+    )
+    _state(ws).write_text(json.dumps({"name": report.name, "ingredients": ingredients(ws)}))
+    return report

@@ -1,0 +1,182 @@
+"""Running Dagster in this process for a choice of predictors and years; what the command line calls."""
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from metrics.catalog import catalog
+from pipelines.derived import derived_tables, table, upstream, with_upstream
+from pipelines.engine import estimates_are_fresh, table_is_fresh
+from pipelines.release import last_release
+from pipelines.settings import PROJECT
+from pipelines.workspace import Workspace
+from schemas.errors import MobilityError
+from sources.registry import all_tables
+
+
+class BusyError(MobilityError):
+    """Another build works on the same data root."""
+
+
+@dataclass
+class RunReport:
+    """What happened: steps that failed, inputs that are owed, the release that was published."""
+
+    failed: dict[str, str] = field(default_factory=dict)
+    owed: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    release: str | None = None
+    folder: str | None = None
+
+
+@contextlib.contextmanager
+def build_lock(ws: Workspace) -> Iterator[None]:
+    """One build at a time for a state folder; the lock goes with the process."""
+    folder = ws.settings.state_root
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "build.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(f"another build is running on {ws.root} (lock {folder / 'build.lock'}).") from error
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def built_predictors() -> list[str]:
+    """Keys of the predictors that can be computed."""
+    return [key for key, entry in catalog().items() if entry.built]
+
+
+def plan(predictors: list[str], years: list[int] | None) -> dict[int, tuple[list[str], list[str]]]:
+    """Year -> (tables, predictors) to bring up to date: only what these predictors need in that year."""
+    known = {y for p in predictors for y in catalog()[p].predictor.years}
+    chosen = sorted(known & set(years)) if years else sorted(known)
+    steps: dict[int, tuple[list[str], list[str]]] = {}
+    for year in chosen:
+        active = [p for p in predictors if year in catalog()[p].predictor.years]
+        needed = {name for p in active for name in tables_of(p, year)} | {"spine"}
+        tables = [name for name in with_upstream(needed) if year in table(name).years]
+        steps[year] = (tables, active)
+    return steps
+
+
+def stale(ws: Workspace, steps: dict[int, tuple[list[str], list[str]]]) -> dict[int, tuple[list[str], list[str]]]:
+    """The part of a plan that has something to do: what changed itself, and what is made from what changed."""
+    remaining: dict[int, tuple[list[str], list[str]]] = {}
+    for year, (tables, active) in steps.items():
+        changed: set[str] = set()
+        for name in tables:
+            if changed & set(upstream(name)) or not table_is_fresh(ws, name, year):
+                changed.add(name)
+        behind = [p for p in active if changed & tables_of(p, year) or not estimates_are_fresh(ws, p, year)]
+        if changed or behind:
+            remaining[year] = ([t for t in tables if t in changed], behind)
+    return remaining
+
+
+def tables_of(predictor: str, year: int) -> set[str]:
+    """The tables a predictor reads in a year: parameters of `estimate` that a series of that year asks for.
+
+    Parameters that no series names (the spine, allocation tables) are always needed.
+    """
+    entry = catalog()[predictor]
+    series = entry.predictor.series
+    named = {t for s in series for t in s.tables}
+    active = {t for s in series if year in s.years for t in s.tables}
+    return {name for name in entry.inputs if name in active or name not in named}
+
+
+def missing_modules() -> list[str]:
+    """Inputs of built predictors for which no table is declared (a programming error, found at start)."""
+    declared = {*all_tables(), *derived_tables()}
+    return sorted({n for p in built_predictors() for n in catalog()[p].inputs} - declared)
+
+
+def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True) -> RunReport:
+    """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest."""
+    ws.settings.export()
+    ws.settings.state_root.mkdir(parents=True, exist_ok=True)
+    report = RunReport()
+    seen = ws.progress
+    steps = plan(predictors, years)
+
+    def watch(stage: str, name: str, status: str) -> None:
+        if status.startswith("failed: "):
+            report.failed[name] = status.removeprefix("failed: ")
+        elif status != "start":
+            report.counts[status] = report.counts.get(status, 0) + 1
+        if stage == "release" and status == "built":
+            report.release = name
+        seen(stage, name, status)
+
+    ws.progress = watch
+    with build_lock(ws):
+        ws.claim()
+        todo = stale(ws, steps)
+        for year, (tables, active) in steps.items():
+            ahead = todo.get(year, ([], []))
+            for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
+                watch("plan", f"{name} {year}", "unchanged")
+        if todo or (publish and last_release(ws) is None):
+            _run_dagster(ws, todo, report, publish=publish)
+        elif publish:
+            report.release = last_release(ws)
+        for year, (tables, _) in steps.items():
+            for name in tables:
+                account = ws.account("tables", name, year)
+                if account is not None:
+                    report.owed += [o | {"table": name, "year": year} for o in account.owed]
+    ws.progress = seen
+    if report.release is not None:
+        report.folder = str(ws.root / "published" / report.release)
+    return report
+
+
+def _run_dagster(
+    ws: Workspace, todo: dict[int, tuple[list[str], list[str]]], report: RunReport, *, publish: bool
+) -> None:
+    """One Dagster run per data year, and one for the release."""
+    from pipelines.assets import RELEASE, estimates_key, table_key
+    from pipelines.jobs import build_definitions
+
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
+        definitions = build_definitions(ws)
+        one_year = definitions.resolve_job_def("one_year")
+        for year, (tables, active) in todo.items():
+            keys = [*(table_key(t) for t in tables), *(estimates_key(p) for p in active)]
+            result = one_year.execute_in_process(
+                partition_key=str(year),
+                asset_selection=keys,
+                instance=instance,
+                raise_on_error=False,
+                run_config=quiet,
+            )
+            _unexpected(result, report, str(year))
+        if publish:
+            result = definitions.resolve_job_def("publish").execute_in_process(
+                instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[RELEASE]
+            )
+            _unexpected(result, report, "publish")
+
+
+def _unexpected(result: dg.ExecuteInProcessResult, report: RunReport, what: str) -> None:
+    """Step failures that are not already reported in words (errors of the program itself)."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error is not None and error.cause is not None else error
+            text = cause.message.strip() if cause is not None else "failed"
+            step = (event.step_key or what).removeprefix("estimates__").removeprefix("tables__")
+            known = any(name.split(" ")[0] == step for name in report.failed)
+            if not known and not text.startswith("dagster._core.definitions.events.Failure"):
+                report.failed[f"{step} {what}"] = text
+                print(error.to_string() if error is not None else text, file=sys.stderr)

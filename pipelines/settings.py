@@ -1,0 +1,68 @@
+"""Settings: environment variables (or a `.env` file), overridden by the command line. Keys never print."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from upath import UPath
+
+Profile = Literal["sample", "live"]
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where data live, where files come from, and the agencies' keys.
+
+    `data` is a local folder or an `s3://` URL; `mirror` a folder or base URL laid out as the raw store; `state` a local
+    folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MOBILITY_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    data: str = "data"
+    mirror: str | None = None
+    state: Path | None = None
+    profile: Profile = "live"
+    states: str | None = None
+    offline: bool = False
+    ipums_api_key: SecretStr | None = Field(default=None, validation_alias="IPUMS_API_KEY")
+    census_api_key: SecretStr | None = Field(default=None, validation_alias="CENSUS_API_KEY")
+
+    @property
+    def data_root(self) -> UPath:
+        """The data root, absolute if local."""
+        root = UPath(self.data)
+        return UPath(Path(self.data).absolute()) if root.protocol in ("", "file") else root
+
+    @property
+    def data_is_local(self) -> bool:
+        """Whether the data root is a folder of this machine."""
+        return self.data_root.protocol in ("", "file")
+
+    @property
+    def state_root(self) -> Path:
+        """The local state folder, absolute."""
+        if self.state is not None:
+            return self.state.absolute()
+        return Path(str(self.data_root)) / ".state" if self.data_is_local else Path(".mobility").absolute()
+
+    @property
+    def state_codes(self) -> tuple[str, ...] | None:
+        """The states of the run as sorted 2-digit codes, or None for all."""
+        if not self.states:
+            return None
+        codes = sorted({code.strip().zfill(2) for code in self.states.split(",") if code.strip()})
+        return tuple(codes)
+
+    def export(self) -> None:
+        """Make the settings visible to child processes (the UI), which read them from the environment again."""
+        os.environ["MOBILITY_DATA"] = str(self.data_root)
+        os.environ["MOBILITY_STATE"] = str(self.state_root)
+        os.environ["MOBILITY_PROFILE"] = self.profile
+        os.environ["MOBILITY_OFFLINE"] = str(int(self.offline))
+        for name in ("mirror", "states"):
+            os.environ.pop(f"MOBILITY_{name.upper()}", None)
+            if value := getattr(self, name):
+                os.environ[f"MOBILITY_{name.upper()}"] = str(value)

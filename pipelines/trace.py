@@ -1,0 +1,173 @@
+"""Collecting what is known about one published figure: the estimate, its inputs, its files, its checks."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from metrics.catalog import catalog
+from metrics.explanation import Cell, Explanation
+from metrics.predictor import Entry
+from pipelines.engine import input_frames
+from pipelines.release import provenance, release_name
+from pipelines.sample import prepare
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
+from schemas.errors import MobilityError
+from schemas.estimate import KEY
+from schemas.labels import ALL
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What `outputs.explain.account` is told: the row of the estimate, its explanation, and facts around them."""
+
+    row: dict[str, Any]
+    explanation: Explanation
+    facts: dict[str, Any]
+
+
+class TraceError(MobilityError):
+    """The figure asked for does not exist or is not named clearly enough."""
+
+
+def _entry(metric: str) -> Entry:
+    for entry in catalog().values():
+        if any(m.column == metric for m in entry.predictor.metrics):
+            return entry
+    base = metric
+    for suffix in ("_quality", "_lb", "_ub"):
+        base = base.removesuffix(suffix)
+    if base != metric:
+        return _entry(base)
+    names = sorted(m.column for e in catalog().values() for m in e.predictor.metrics)
+    raise TraceError(f"no metric {metric!r}; there are: {', '.join(names)}.")
+
+
+def split_geoid(geoid: str) -> tuple[str, str, str]:
+    """(level, state, geo) of a GEOID with 5 (county) or 7 (place) digits."""
+    if not geoid.isdigit() or len(geoid) not in (5, 7):
+        raise TraceError(f"{geoid!r} is not a GEOID: a county has 5 digits, a place 7 (leading zeros kept).")
+    return ("county" if len(geoid) == 5 else "place"), geoid[:2], geoid[2:]
+
+
+def trace_figure(
+    settings: Settings,
+    geoid: str,
+    year: int,
+    metric: str,
+    *,
+    subgroup_type: str | None,
+    subgroup: str | None,
+    sample: str | None,
+) -> Figure:
+    """The figure with everything known about it. Raises `TraceError` if it is not there or not named clearly."""
+    settings = prepare(settings)
+    ws = Workspace(settings)
+    level, state, geo = split_geoid(geoid)
+    entry = _entry(metric)
+    predictor = entry.predictor
+    metric = next(m.column for m in predictor.metrics if metric.startswith(m.column))
+    if not entry.built:
+        raise TraceError(f"{predictor.key} is declared but not built yet.")
+    if settings.states is None and settings.profile == "live":
+        ws = _with_states_of(ws, predictor.key, year)
+    frame = ws.scan("estimates", predictor.key, year)
+    if frame is None:
+        have = ws.years("estimates", predictor.key)
+        raise TraceError(
+            f"{predictor.key} has no estimates for {year} in {ws.root}"
+            + (f"; there are {', '.join(map(str, have))}." if have else "; run `mobility build` first.")
+        )
+    here = frame.filter(
+        (pl.col("level") == level) & (pl.col("state") == state) & (pl.col("geo") == geo) & (pl.col("metric") == metric)
+    ).collect()
+    if here.is_empty():
+        raise TraceError(
+            f"{geoid} has no {metric} in {year}: not a {level} of that year, or not published for its level."
+        )
+    row = _choose(here, entry, year, subgroup_type, subgroup, sample)
+    cell = Cell(**{k: row[k] for k in KEY})
+    account = ws.account("estimates", predictor.key, year)
+    assert account is not None
+    series = next(
+        s
+        for s, place, kind, label, shown in predictor.cells(year)
+        if (s.sample, place, kind, label, shown.column)
+        == (row["sample"], row["level"], row["subgroup_type"], row["subgroup"], row["metric"])
+    )
+    frames = input_frames(ws, entry, year)
+    owed = [t for t in series.tables if frames.get(t) is None]
+    if entry.explain is None or owed:
+        why = f"input owed: {', '.join(owed)}" if owed else "this predictor gives no account of its figures yet"
+        explanation = Explanation(formula=why, recomputed=None, inputs=pl.DataFrame(), tables=series.tables)
+    else:
+        explanation = entry.explain(cell, year=year, **frames)
+    others = {t for s in predictor.series for t in s.tables} - set(series.tables)
+    tables = {(i["table"], year) for i in account.inputs if i["table"] not in others}
+    lacking = [o for name, _ in sorted(tables) if (a := ws.account("tables", name, year)) is not None for o in a.owed]
+    files = [{**f, "file": f["name"]} for f in provenance(ws, tables)]
+    facts = {
+        "predictor": predictor,
+        "name": _name(ws, level, state, geo, year),
+        "provenance": files,
+        "checks": [
+            {"name": "gate", "passed": True, "detail": f"{account.rows} estimates of {year}, built {account.built_at}"},
+            {"name": "inputs present", "passed": not lacking, "detail": f"{len(lacking)} owed"},
+            {"name": "code version", "passed": True, "detail": account.code_version},
+        ],
+        "deviations": [
+            {"key": d.id, "kind": d.kind, "summary": f"{d.reference} {d.ours} {d.effect}"}
+            for d in entry.deviations
+            if d.rows is None or any(r.geoid == state + geo and r.year == year for r in d.rows)
+        ],
+        "release": release_name(ws),
+        "synthetic": ws.profile == "sample",
+    }
+    return Figure(row, explanation, facts)
+
+
+def _with_states_of(ws: Workspace, key: str, year: int) -> Workspace:
+    """A root built for some states only is traced in that scope without being told."""
+    file = ws.path("estimates", key, year).with_suffix(".json")
+    if file.exists() and (states := json.loads(file.read_text()).get("states")):
+        return Workspace(ws.settings.model_copy(update={"states": ",".join(states)}))
+    return ws
+
+
+def _name(ws: Workspace, level: str, state: str, geo: str, year: int) -> str:
+    spine = ws.scan("tables", "spine", year)
+    if spine is None:
+        return f"{state}{geo}"
+    here = spine.filter((pl.col("level") == level) & (pl.col("state") == state) & (pl.col("geo") == geo)).collect()
+    return f"{here['name'][0]}, {here['state_name'][0]}" if here.height else f"{state}{geo}"
+
+
+def _choose(
+    here: pl.DataFrame, entry: Entry, year: int, subgroup_type: str | None, subgroup: str | None, sample: str | None
+) -> dict[str, Any]:
+    """The one row that is meant; an error that lists the choices if there is not exactly one."""
+    if subgroup is None and subgroup_type in (None, "all"):
+        chosen = here.filter(pl.col("subgroup") == ALL)
+        if sample is None:
+            overall = [s.sample for s in entry.predictor.series if s.overall and year in s.years]
+            if preferred := [s for s in overall if s in chosen["sample"].to_list()]:
+                chosen = chosen.filter(pl.col("sample") == preferred[0])
+    else:
+        chosen = here
+        if subgroup_type is not None:
+            chosen = chosen.filter(pl.col("subgroup_type") == subgroup_type)
+        if subgroup is not None:
+            chosen = chosen.filter(pl.col("subgroup") == subgroup)
+    if sample is not None:
+        chosen = chosen.filter(pl.col("sample") == sample)
+    if chosen.height != 1:
+        listed = here if chosen.is_empty() else chosen
+        choices = [
+            f"--subgroup-type {r['subgroup_type']} --subgroup {r['subgroup']!r} --sample {r['sample']}"
+            for r in listed.iter_rows(named=True)
+        ]
+        problem = "nothing fits" if chosen.is_empty() else "more than one figure fits"
+        raise TraceError(f"{problem}; choose one of:\n  " + "\n  ".join(choices))
+    return chosen.row(0, named=True)

@@ -1,0 +1,1 @@
+"""Data of the project's own: the registry of geographies (see README.md)."""
