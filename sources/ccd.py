@@ -101,15 +101,15 @@ def _address(raws: Sequence[Raw], key: str, width: int) -> tuple[pl.DataFrame, d
         portal.text_or_null(raw, "city_location")
         portal.count(raw)
         counts["in outlying areas, left out"] += portal.in_the_states(raw)
-    table = portal.combined(raws, [key]).select(key, county="county_code", city="city_location", enrollment="enrollment")
+    table = portal.combined(raws, [key]).select(
+        key, county="county_code", city="city_location", enrollment="enrollment"
+    )
     for column in ("county", "city", "enrollment"):
         counts[f"without {column}"] = table[column].null_count()
     return table, counts
 
 
-def _by_race(
-    raws: Sequence[Raw], key: str, width: int, races: Sequence[int]
-) -> tuple[pl.DataFrame, dict[str, int]]:
+def _by_race(raws: Sequence[Raw], key: str, width: int, races: Sequence[int]) -> tuple[pl.DataFrame, dict[str, int]]:
     """Enrollment by race and sex: key, race, sex (Int8), enrollment; and what was left out or is missing, counted."""
     counts = {"rows read": 0, "of other races, left out": 0}
     for raw in raws:

@@ -115,7 +115,7 @@ def _read_pages(files: Sequence[RawFile], topic: Topic, year: int, keep: pl.Expr
     if counts != {read}:
         stated = " and ".join(f"{n:,}" for n in sorted(counts))
         raise InputError(
-            f"the pages hold {read:,} records and speak of {stated}: they are not of one answer, or some are cut short.",
+            f"the pages hold {read:,} records and speak of {stated}: not of one answer, or cut short.",
             source=files[0].source,
             file=files[0].path.name,
             remedy="Remove the pages of this year so that they are fetched again.",

@@ -16,7 +16,7 @@ from sources.geography import geographies
 from sources.seda import DATA_YEARS
 
 
-def build(year: int, retrieval: Retrieval) -> pl.DataFrame:  # noqa: ARG001  the registry is part of the project
+def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """Every listed place of the years that have learning rates; the same for each data year."""
     return pl.concat(
         geographies(listed)

@@ -17,9 +17,7 @@ from sources.framework import Access, Retrieval, Source, Table, Vintage
 SOURCE_KEY: Final = "meps"
 YEARS: Final = tuple(range(2014, 2022))
 POVERTY: Final = "meps_poverty_pct"
-TOPIC: Final = Topic(
-    "school_poverty", "schools/meps/{year}/", "meps/schools_meps.csv", ("year", "ncessch", POVERTY)
-)
+TOPIC: Final = Topic("school_poverty", "schools/meps/{year}/", "meps/schools_meps.csv", ("year", "ncessch", POVERTY))
 
 SOURCE: Final = Source(
     key=SOURCE_KEY,

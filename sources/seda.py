@@ -6,11 +6,11 @@ The archive names a school year by its spring. A cohort's data year is the fall 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
@@ -22,6 +22,7 @@ from sources.framework.large_csv import read_filtered
 from sources.framework.states import BY_FIPS, PUERTO_RICO
 from sources.framework.strict import HTML, ROW, Raw
 
+T = TypeVar("T")
 SOURCE_KEY: Final = "seda"
 RELEASE: Final = "5.0"
 DATA_YEARS: Final = (2014, 2015, 2016, 2017, 2018)
@@ -31,7 +32,8 @@ SUBJECT: Final = "rla"
 MISSING: Final = ("", "NA", ".")
 _BASE: Final = "https://stacks.stanford.edu/file/druid:cs829jn7849"
 _CHUNK: Final = 200_000
-_NAMED: Final = re.compile(r"^seda_(?:county|geodist)_\w+?_v?(\d+)\.?(\d)")
+# seda_county_long_gcs_4.1.dta, ..._v30.dta
+_NAMED: Final = re.compile(r"^seda_\w+?_v?(\d)\.?(\d)(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ SOURCE: Final = Source(
     agency="Stanford University, Educational Opportunity Project",
     dataset="Stanford Education Data Archive (SEDA) 5.0, county and geographic district, long, GCS scale",
     citation=(
-        "Reardon, S. F., et al., Stanford Education Data Archive (Version 5.0), "
-        "http://purl.stanford.edu/cs829jn7849."
+        "Reardon, S. F., et al., Stanford Education Data Archive (Version 5.0), http://purl.stanford.edu/cs829jn7849."
     ),
     licence="Data use agreement of the archive: cite it, and do not try to identify students or schools.",
     redistribute=False,
@@ -109,11 +110,7 @@ def build_district_city(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """
     scores, _ = _scores_of(DISTRICT, retrieval)
     cohort = pl.col("spring") - pl.col("grade") + LAST_GRADE
-    falls = (
-        scores.filter(cohort >= DATA_YEARS[0])
-        .select(leaid=DISTRICT.column, fall=pl.col("spring") - 1)
-        .unique()
-    )
+    falls = scores.filter(cohort >= DATA_YEARS[0]).select(leaid=DISTRICT.column, fall=pl.col("spring") - 1).unique()
     offices = pl.concat(
         ccd.lea_directory(fall, retrieval)[0].select("leaid", "city", fall=pl.lit(fall, pl.Int16))
         for fall in ccd.CITY_FALLS
@@ -135,7 +132,8 @@ def build_district_city(year: int, retrieval: Retrieval) -> pl.DataFrame:
 def _scores_of(unit: Unit, retrieval: Retrieval) -> tuple[pl.DataFrame, dict[str, int]]:
     """All scores of the subject: the unit's number, grade, spring, and score_<group>, tests_<group>; and counts."""
     file = _obtain(unit, retrieval)
-    return read(file.path, unit, file.sha256, retrieval.scratch)
+    scores, counts = read(file.path, unit, file.sha256, retrieval.scratch)
+    return scores, dict(counts)
 
 
 def _obtain(unit: Unit, retrieval: Retrieval) -> RawFile:
@@ -150,20 +148,20 @@ def _obtain(unit: Unit, retrieval: Retrieval) -> RawFile:
 
 
 def _refuse_other_releases(unit: Unit, retrieval: Retrieval) -> None:
-    """Somebody may have handed in the file of another release; say so, instead of asking for the file again."""
+    """Somebody may have handed in another file of the archive; say so, instead of asking for the file again."""
     root = retrieval.store.root
     places = (root / "raw" / SOURCE_KEY / RELEASE, root / "inbox" / SOURCE_KEY, root / "inbox" / SOURCE_KEY / RELEASE)
-    for place in places:
-        for found in retrieval.store.listing(place):
-            named = _NAMED.match(found)
-            if named and found.startswith("_".join(unit.stem.split("_")[:3])):
-                release = f"{named[1][0]}.{named[1][1:]}{named[2]}" if len(named[1]) > 1 else f"{named[1]}.{named[2]}"
-                raise InputError(
-                    f"this is release {release} of the archive, or another edition of it.",
-                    source=SOURCE_KEY,
-                    file=found,
-                    remedy=f"The method uses {' or '.join(unit.names)}.",
-                )
+    kind = unit.stem.split("_")[1]
+    for name in [name for place in places for name in retrieval.store.listing(place)]:
+        if name.startswith(f"seda_{kind}_") and name.removesuffix(".gz") not in unit.names:
+            named = _NAMED.match(name)
+            release = f"release {named[1]}.{named[2]}" if named else "another file"
+            raise InputError(
+                f"this is {release} of the archive, not the file that the method uses.",
+                source=SOURCE_KEY,
+                file=name,
+                remedy=f"Expected: {' or '.join(unit.names)}.",
+            )
 
 
 @lru_cache(maxsize=2)
@@ -172,23 +170,19 @@ def read(path: Path, unit: Unit, sha256: str, scratch: Path) -> tuple[pl.DataFra
 
     `sha256` is the file's, so that a changed file is read anew. Raises `InputError`.
     """
-    raw, counts = _read_stata(path, unit) if _is_stata(path) else _read_csv(path, unit, scratch)
+    stata = path.name.removesuffix(".gz").endswith(".dta")
+    raw = _read_stata(path, unit) if stata else _read_csv(path, unit, scratch)
+    counts = {"scores of the subject": raw.frame.height}
     raw.code(unit.column, width=unit.width, pad=True, what=unit.column)
     if unit is COUNTY:
-        before = raw.frame.height
         raw.drop_rows(pl.col(unit.column).str.starts_with(PUERTO_RICO))
-        counts["rows of Puerto Rico left out"] = before - raw.frame.height
+        counts["of Puerto Rico, left out"] = counts["scores of the subject"] - raw.frame.height
         raw.refuse(~pl.col(unit.column).str.head(2).is_in(list(BY_FIPS)), "the state is unknown", column=unit.column)
     raw.refuse(~pl.col("grade").is_in(GRADES), "grades are 3 to 8", column="grade")
-    raw.refuse(
-        ~pl.col("spring").is_in(SPRINGS), f"release {RELEASE} has the years 2009 to 2019, others have more", column="year"
-    )
+    other_years = f"release {RELEASE} has the years {SPRINGS[0]} to {SPRINGS[-1]}"
+    raw.refuse(~pl.col("spring").is_in(SPRINGS), other_years, column="spring")
     raw.unique(unit.column, "grade", "spring")
-    return raw.done(), counts
-
-
-def _is_stata(path: Path) -> bool:
-    return path.name.removesuffix(".gz").endswith(".dta")
+    return raw.done().drop("subject"), counts
 
 
 def _columns(unit: Unit) -> dict[str, str]:
@@ -198,105 +192,90 @@ def _columns(unit: Unit) -> dict[str, str]:
     return {unit.column: unit.column, "subject": "subject", "grade": "grade", "year": "spring", **scores, **tests}
 
 
-def _of_another_release(columns: list[str], path: Path) -> None:
-    """Releases before 5.0 count test takers in columns of another name."""
+def _of_another_release(columns: Sequence[str], path: Path) -> None:
+    """Releases before 5.0 have the test takers in columns of another name."""
     if "totgyb_all" in columns and "tot_asmt_all" not in columns:
-        raise InputError(
-            f"this is a file of release 4.1 or earlier, not {RELEASE}.", source=SOURCE_KEY, file=path.name
-        )
+        raise InputError(f"this is release 4.1 or earlier, not {RELEASE}.", source=SOURCE_KEY, file=path.name)
 
 
-def _read_csv(path: Path, unit: Unit, scratch: Path) -> tuple[Raw, dict[str, int]]:
-    columns = _columns(unit)
+def _some(raw: Raw) -> Raw:
+    if raw.frame.height == 0:
+        raise raw.error(f"there are no rows of the subject {SUBJECT}.", column="subject")
+    return raw
+
+
+def _read_csv(path: Path, unit: Unit, scratch: Path) -> Raw:
+    columns = {ours: (theirs,) for theirs, ours in _columns(unit).items()}
+    keep = pl.col("subject") == SUBJECT
     try:
-        # "year" of the file is "spring" of ours: every file column has one name of ours.
-        (raw,) = read_filtered(
-            path,
-            {ours: (theirs,) for theirs, ours in columns.items()},
-            keep=pl.col("subject") == SUBJECT,
-            source=SOURCE_KEY,
-            scratch=scratch,
-        )
+        (raw,) = read_filtered(path, columns, keep=keep, source=SOURCE_KEY, scratch=scratch)
     except InputError as error:
-        if error.column is not None and "missing" in error.problem:
-            _of_another_release(_header(path), path)
+        if error.column is not None:
+            _of_another_release(pl.read_csv(path, infer_schema=False, n_rows=0).columns, path)
         raise
-    _some(raw)
-    raw.number("grade", pl.Int8).number("spring", pl.Int16)
+    _some(raw).number("grade", pl.Int8).number("spring", pl.Int16)
     for group in STUDENT_GROUPS:
         raw.number(f"score_{group}", missing=MISSING)
         raw.frame = raw.frame.with_columns(pl.col(f"tests_{group}").str.replace(r"\.0+$", ""))
         raw.number(f"tests_{group}", pl.Int64, minimum=0, missing=MISSING)
-    return raw, {"rows of the subject": raw.frame.height}
+    return raw
 
 
-def _header(path: Path) -> list[str]:
-    frame = pl.read_csv(path, infer_schema=False, n_rows=1)
-    return [c.strip() for c in frame.columns]
-
-
-def _read_stata(path: Path, unit: Unit) -> tuple[Raw, dict[str, int]]:
-    """The Stata file, in pieces; rows are numbered as its observations."""
-    import pandas as pd
-
-    _refuse_web_page(path)
+def _read_stata(path: Path, unit: Unit) -> Raw:
+    """The Stata file; rows are numbered as its observations."""
     columns = _columns(unit)
-    frames: list[pl.DataFrame] = []
-    first = 1
-    try:
-        with pd.read_stata(path, iterator=True) as reader:
-            names = list(reader.variable_labels())
-        _of_another_release(names, path)
-        empty = Raw(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), source=SOURCE_KEY, file=path.name)
-        empty.select(columns)
-        for chunk in pd.read_stata(path, columns=list(columns), chunksize=_CHUNK, convert_categoricals=False):
-            frame = pl.from_pandas(chunk).rename(columns).with_row_index(ROW, offset=first)
-            first += frame.height
-            frames.append(frame.filter(pl.col("subject") == SUBJECT))
-    except InputError:
-        raise
-    except Exception as error:
-        # The reader raises many kinds of errors for a damaged file.
-        raise InputError(f"the Stata file is damaged or truncated ({error}).", source=SOURCE_KEY, file=path.name) from error
-    raw = empty
+    names = _stata(path, lambda reader: list(reader.variable_labels()))
+    _of_another_release(names, path)
+    raw = Raw(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), source=SOURCE_KEY, file=path.name).select(columns)
+    frames: list[pl.DataFrame] = _stata(path, lambda reader: list(_pieces(reader, columns)), columns=list(columns))
     raw.frame = pl.concat(frames, how="vertical_relaxed")
     _some(raw)
-    scores = [pl.col(f"score_{g}").cast(pl.Float64) for g in STUDENT_GROUPS]
-    tests = [pl.col(f"tests_{g}").cast(pl.Float64) for g in STUDENT_GROUPS]
     raw.frame = raw.frame.with_columns(
         pl.col(unit.column).cast(pl.String).str.strip_chars().fill_null(""),
-        pl.col("grade").cast(pl.Int64, strict=False),
-        pl.col("spring").cast(pl.Int64, strict=False),
-        *scores,
-        *tests,
+        pl.col("^(score|tests)_.*$").cast(pl.Float64),
+        pl.col("grade", "spring").cast(pl.Int64, strict=False),
     )
     for group in STUDENT_GROUPS:
-        number = pl.col(f"tests_{group}")
+        tests = pl.col(f"tests_{group}")
         raw.refuse(~pl.col(f"score_{group}").is_finite(), "not a finite number", column=f"score_{group}")
-        raw.refuse(number < 0, "negative", column=f"tests_{group}")
-        raw.refuse(number != number.round(), "not a whole number", column=f"tests_{group}")
+        raw.refuse(tests < 0, "negative", column=f"tests_{group}")
+        raw.refuse(tests != tests.round(), "not a whole number", column=f"tests_{group}")
     for column in ("grade", "spring"):
-        raw.refuse(pl.col(column).is_null(), "missing", column=column)
+        raw.refuse(pl.col(column).is_null(), "not a whole number", column=column)
     raw.frame = raw.frame.with_columns(
         pl.col("grade").cast(pl.Int8, strict=False),
         pl.col("spring").cast(pl.Int16, strict=False),
-        pl.col(f"^tests_.*$").cast(pl.Int64),
+        pl.col("^tests_.*$").cast(pl.Int64),
     )
-    return raw, {"rows of the subject": raw.frame.height}
+    return raw
 
 
-def _refuse_web_page(path: Path) -> None:
+def _pieces(reader: Any, columns: dict[str, str]) -> Iterator[pl.DataFrame]:
+    """The rows of the subject, with their numbers, one piece of the file after the other."""
+    first = 1
+    for piece in reader:
+        frame = pl.from_pandas(piece).rename(columns).with_row_index(ROW, offset=first)
+        first += frame.height
+        yield frame.filter(pl.col("subject") == SUBJECT)
+
+
+def _stata(path: Path, use: Callable[[Any], T], columns: list[str] | None = None) -> T:
+    """What `use` makes of a reader of the Stata file, which gives the file in pieces of `columns`."""
+    import pandas as pd
+
     with path.open("rb") as stream:
         head = stream.read(200)
     if not head:
         raise InputError("the file is empty.", source=SOURCE_KEY, file=path.name)
     if head.lstrip().lower().startswith(HTML):
         raise InputError("this is a web page, not data.", source=SOURCE_KEY, file=path.name)
-
-
-def _some(raw: Raw) -> None:
-    if raw.frame.height == 0:
-        raise raw.error(f"there are no rows of the subject {SUBJECT}.", column="subject")
+    try:
+        with pd.read_stata(path, columns=columns, chunksize=_CHUNK, convert_categoricals=False) as reader:
+            return use(reader)
+    except Exception as error:
+        # The library raises errors of many kinds for a damaged file.
+        problem = f"the Stata file is damaged or truncated ({error})."
+        raise InputError(problem, source=SOURCE_KEY, file=path.name) from error
 
 
 # Tables -------------------------------------------------------------------------------------------------------------
