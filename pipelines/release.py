@@ -63,12 +63,17 @@ def ingredients(ws: Workspace) -> str:
     return digest(accounts, declared, code_version("outputs.release"), ws.states, ws.profile)
 
 
+def release_name(ws: Workspace) -> str | None:
+    """The latest release's name."""
+    latest = ws.root / "published" / "LATEST"
+    return latest.read_text().strip() if latest.exists() else None
+
+
 def last_release(ws: Workspace) -> str | None:
     """The latest release, if it was made from just what lies in the data root now; else None."""
-    latest = ws.root / "published" / "LATEST"
-    if not latest.exists() or not _state(ws).exists():
+    name = release_name(ws)
+    if name is None or not _state(ws).exists():
         return None
-    name = latest.read_text().strip()
     recorded = json.loads(_state(ws).read_text())
     return name if recorded == {"name": name, "ingredients": ingredients(ws)} else None
 
