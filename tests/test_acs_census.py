@@ -384,6 +384,14 @@ def test_a_zip_without_its_csv_is_refused(make, tmp_path):
         make("persons")
 
 
+def test_files_of_different_vintages_are_not_joined(make):
+    housing = housing_csv({"SERIALNO": "2018HU0000008"}, {"SERIALNO": "2018HU0000009"})
+    with pytest.raises(
+        InputError, match=r"csv_pde\.zip and csv_hde\.zip, column SERIALNO: .*no serial number in common"
+    ):
+        make("persons", persons=persons_csv(*GOOD), housing=housing)
+
+
 def test_an_impossible_mean_weight_is_refused(make):
     with pytest.raises(InputError, match=r"column PERWT: the mean weight is 10,000\.00"):
         make("persons", persons=persons_csv({"PWGTP": "10000"}))
