@@ -71,7 +71,7 @@ def decisions(
     """The income limit, the effective sample, and the quality of the allocation."""
     if np.isnan(limit):
         return (Decision("income limit", None, "none -> missing", "the value is missing"),)
-    decisions = [
+    passed = [
         Decision(
             f"income limit ({percent} percent), dollars a year",
             limit,
@@ -86,7 +86,7 @@ def decisions(
         ),
     ]
     if value is not None:
-        decisions.append(
+        passed.append(
             Decision(
                 "allocation quality (sum of afact x afact2)",
                 float(pairs["sum_products"][0]),
@@ -94,7 +94,7 @@ def decisions(
                 f"quality {pairs['quality'][0]}",
             )
         )
-    return tuple(decisions)
+    return tuple(passed)
 
 
 def notes(
@@ -125,9 +125,9 @@ def notes(
         source = "The limit is the mean of those of the place's counties, weighted by its people in each"
         more = parts.height - _SHOWN
     shown = ", ".join([*listed, *([f"{more} more"] if more > 0 else [])])
-    notes = [f"{source}: {shown}."]
+    told = [f"{source}: {shown}."]
     if not np.isnan(upkeep):
-        notes.append(f"Vacant rentals: asked rent x {upkeep:.6f}, the mean ratio of gross to contract rent here.")
+        told.append(f"Vacant rentals: asked rent x {upkeep:.6f}, the mean ratio of gross to contract rent here.")
     if pairs["quality"][0] != pairs["quality_reference"][0]:
-        notes.append(f"The reference publishes quality {pairs['quality_reference'][0]} for this place and period.")
-    return tuple(notes)
+        told.append(f"The reference publishes quality {pairs['quality_reference'][0]} for this place and period.")
+    return tuple(told)
