@@ -56,7 +56,8 @@ def steps(cell: Cell, race: str, everything: pl.LazyFrame, local: pl.LazyFrame) 
         .collect(engine="streaming")
         .row(0)
     )
-    of_age = pl.lit(value=True) if cell.subgroup_type == "all" else age_code() == HOUSEHOLDER_AGE.index(cell.subgroup)
+    everybody = cell.subgroup_type == "all"
+    of_age = HOUSEHOLDS if everybody else age_code() == HOUSEHOLDER_AGE.index(cell.subgroup)
     of_race = of_age & (race_code() == RACES.index(race))
     here, aged, group, owners = (
         local.filter(HOUSEHOLDS)
@@ -73,7 +74,7 @@ def steps(cell: Cell, race: str, everything: pl.LazyFrame, local: pl.LazyFrame) 
         Step("households (GQ 1, 2, 5)", units, households),
         Step(f"PUMAs that touch {cell.level} {cell.state}{cell.geo}", households, here),
     ]
-    if cell.subgroup_type != "all":
+    if not everybody:
         found.append(Step(f"householders: {cell.subgroup}", here, aged))
     found.append(Step(f"householders of group {race}", aged, group))
     found.append(Step("owners of a home of known value", group, owners))
