@@ -18,7 +18,6 @@ from typing import Final
 
 import polars as pl
 
-from sources.synthetic.acs_pums_census import ONE_YEAR
 from sources.synthetic.ct_towns import CONNECTICUT, towns
 from sources.synthetic.files import NOTICE, write_bytes
 from sources.synthetic.old_excel import xls
@@ -166,7 +165,7 @@ def workbook(world: World, year: int) -> tuple[str, bytes]:
 
 
 def write(root: Path, world: World) -> None:
-    """One workbook for each of the world's years that has a 1-year sample to go with it."""
-    for year in [y for y in world.years if y in ONE_YEAR]:
+    """One workbook for each of the world's years."""
+    for year in world.years:
         name, data = workbook(world, year)
         write_bytes(root / SOURCE / str(year) / name, data)
