@@ -180,9 +180,9 @@ def _to_regions(frame: pl.DataFrame, year: int, retrieval: Retrieval) -> pl.Data
 
 
 def tract_county(year: int, retrieval: Retrieval) -> pl.DataFrame:
-    """Table `tract_county`."""
+    """Table `tract_county`; owed unless the list of every state can be had."""
     census = tract_vintage(year)
-    listed = acs_tables.TRACT_RACE.read(TRACT_LIST_VINTAGES[census], retrieval)
+    listed = acs_tables.TRACT_RACE.read(TRACT_LIST_VINTAGES[census], retrieval, whole=True)
     frame = _to_regions(listed.select("state", "county", "tract"), year, retrieval)
     return frame.sort("state", "county", "tract").with_columns(pl.lit(census, dtype=pl.Int16).alias("tract_vintage"))
 

@@ -150,8 +150,7 @@ def test_the_states_of_the_scope_are_read_and_sorted(tmp_path):
     ]
     assert obtained.notes == {
         "acs_tables tracts 2021": {
-            "table": "B03002",
-            "form": "API",
+            "states by form": {"B03002, API": 2},
             "annotated figures": {},
             "rows of other kinds of areas left out": 0,
         }
@@ -160,10 +159,32 @@ def test_the_states_of_the_scope_are_read_and_sorted(tmp_path):
 
 
 def test_a_missing_state_is_owed_by_name(tmp_path):
-    put(tmp_path, "acs5-2021", "de", TRACT_RACE.forms(2021)[0], TRACT, [tract("001", "040100")])
     with pytest.raises(OwedError, match=r"tract_B03002_ri\.json") as caught:
-        source.tract_race(2021, retrieval(tmp_path, "44", "10"))
+        source.tract_race(2021, retrieval(tmp_path, "44"))
     assert "data.census.gov" in caught.value.recipe
+
+
+def test_other_states_are_read_without_the_missing_one(tmp_path):
+    put(tmp_path, "acs5-2021", "de", TRACT_RACE.forms(2021)[0], TRACT, [tract("001", "040100")])
+    obtained = retrieval(tmp_path, "44", "10")
+    assert source.tract_race(2021, obtained)["state"].to_list() == ["10"]
+    (owed,) = obtained.notes["owed"]
+    assert (owed["source"], owed["vintage"], owed["files"]) == ("acs_tables", "acs5-2021", ["tract_B03002_ri.json"])
+    with pytest.raises(OwedError, match=r"tract_B03002_ri\.json"):
+        TRACT_RACE.read(2021, retrieval(tmp_path, "44", "10"), whole=True)
+
+
+def test_states_may_come_in_different_forms(tmp_path):
+    api, download, _ = TRACT_RACE.forms(2021)
+    put(tmp_path, "acs5-2021", "de", api, TRACT, [tract("001", "040100")])
+    header = ["GEO_ID", *(v for i in download.items for v in i.variables)]
+    labels = ["Geography", *(f"Estimate!!{i.label}" for i in download.items for _ in i.variables)]
+    row = ["1400000US44007000100", *("0" for _ in header[1:])]
+    text = "\n".join(",".join(f'"{cell}"' for cell in line) for line in (header, labels, row))
+    (tmp_path / "raw" / "acs_tables" / "acs5-2021" / "tract_B03002_ri.csv").write_text(text)
+    obtained = retrieval(tmp_path, "44", "10")
+    assert source.tract_race(2021, obtained)["state"].to_list() == ["10", "44"]
+    assert "owed" not in obtained.notes
 
 
 @pytest.mark.parametrize(

@@ -276,4 +276,14 @@ DEVIATIONS: Final = (
         why="It errs on the side of caution: the margin of a part of a tract is not known.",
         effect="Flags of places with many divided tracts may be a grade worse than with squared factors.",
     ),
+    Deviation(
+        id="economic_inclusion/incomplete-places",
+        kind="deviation",
+        predictor="economic_inclusion",
+        reference="Adds up whatever tracts of a place the tables have.",
+        ours="No figure for a place if the tables lack more than a tenth of its tracts.",
+        why="A table may lack a state or a county whose file could not be had.",
+        effect="None where the tables are whole.",
+        rows=(),
+    ),
 )
