@@ -14,7 +14,7 @@ import polars as pl
 
 from metrics.allocation import SCALE
 from metrics.areas import PUMA_KEY, Areas
-from metrics.home_values import HOUSEHOLDS, OWNED, Pooled, age_code, holdings, race_code
+from metrics.home_values import AGE, HOUSEHOLDS, OWNED, RACE, Pooled, holdings
 from metrics.replication import Integers
 
 _NAMED = pl.col("countyfip").is_not_null()
@@ -76,7 +76,7 @@ def _named(records: pl.LazyFrame, areas: Areas) -> pl.DataFrame:
     weight = pl.col("hhwt").cast(pl.Int64)
     return (
         records.filter(HOUSEHOLDS, _NAMED)
-        .with_columns(race_code().alias("race_code"), age_code().alias("age_code"))
+        .with_columns(RACE.alias("race_code"), AGE.alias("age_code"))
         .filter(pl.col("race_code").is_not_null())
         .group_by(*PUMA_KEY, "countyfip", "race_code", "age_code")
         .agg(

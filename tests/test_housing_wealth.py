@@ -14,7 +14,6 @@ from housing_support import UNIT, allocation, cell, for_sale, households, owner,
 from metrics.allocation import allocate
 from metrics.catalog import catalog
 from metrics.explanation import Cell
-from metrics.home_values import RACES
 from metrics.predictor import complete, expected_keys
 from metrics.rewarding_work import housing_wealth as module
 from metrics.rewarding_work.housing_wealth import Reproduce
@@ -30,6 +29,7 @@ from sources.registry import all_tables
 from sources.synthetic import STATE_CODES, writers
 from sources.synthetic.world import World
 
+RACES = ("black_nh", "hispanic", "other_nh", "white_nh")
 METRICS = [m.column for m in module.PREDICTOR.metrics]
 ONE_COUNTY = allocation(("county", "001", "00001", 1.0))
 BLACK = {"race": 2}
