@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -103,4 +104,27 @@ def with_replicates(frame: pl.DataFrame, weight: str, stem: str, seed: int) -> p
     return frame.with_columns(
         pl.Series(name, np.round(full * factor).astype(np.int32))
         for name, factor in zip(replicate_names(stem), factors, strict=True)
+    )
+
+
+def census_persons(folder: Path, postal: str, year: int, vintage: int) -> pl.DataFrame:
+    """The columns employment needs of one state's Census person file, with IPUMS names and codes."""
+    with zipfile.ZipFile(folder / f"csv_p{postal}.zip") as archive:
+        name = next(n for n in archive.namelist() if n.endswith(".csv"))
+        frame = pl.read_csv(archive.read(name), infer_schema=False)
+    weights = [f"PWGTP{i}" for i in ("", *range(1, REPLICATES + 1))]
+    empstat = {"1": 1, "2": 1, "4": 1, "5": 1, "3": 2, "6": 3, "": 0}
+    return frame.select(
+        pl.lit(year, dtype=pl.Int16).alias("year"),
+        pl.lit(year, dtype=pl.Int16).alias("survey_year"),
+        pl.col("ST").str.zfill(2).alias("state"),
+        pl.col("PUMA").str.zfill(5).alias("puma"),
+        pl.lit(vintage, dtype=pl.Int16).alias("puma_vintage"),
+        pl.col("RELP").replace_strict({"16": 3, "17": 4}, default=1, return_dtype=pl.Int16).alias("gq"),
+        pl.col("AGEP").cast(pl.Int16).alias("age"),
+        pl.col("ESR").fill_null("").replace_strict(empstat, return_dtype=pl.Int16).alias("empstat"),
+        *(
+            pl.col(w).cast(pl.Int32).alias(w.replace("PWGTP", "repwtp") if i else "perwt")
+            for i, w in enumerate(weights)
+        ),
     )
