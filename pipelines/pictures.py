@@ -39,6 +39,14 @@ def table(frame: pl.DataFrame, limit: int = 20) -> dg.TableMetadataValue:
     return dg.MetadataValue.table([dg.TableRecord(row) for row in head.iter_rows(named=True)], schema=schema)
 
 
+def preview(estimates: pl.LazyFrame) -> dg.TableMetadataValue:
+    """A few estimates that have a value, with the columns a reader looks for first; empty columns are left out."""
+    first = ["state", "geo", "subgroup", "metric", "value", "lb", "ub", "quality", "n", "numerator", "denominator"]
+    rows = estimates.filter(pl.col("value").is_not_null()).select(*first, "n_areas", "reason", "sample").head(12)
+    shown = rows.collect()
+    return table(shown.select(c for c in shown.columns if shown[c].null_count() < shown.height))
+
+
 def records(rows: Sequence[Mapping[str, object]], limit: int = 50) -> dg.TableMetadataValue | None:
     """A table made from dictionaries; None if there are none."""
     if not rows:
