@@ -32,18 +32,17 @@ def _position(names: tuple[str, ...], label: str) -> pl.Expr:
 
 def _race_ethnicity() -> pl.Expr:
     at = {label: _position(labels.RACE_ETHNICITY, label) for label in labels.RACE_ETHNICITY}
-    # Without a race or an origin (no person record) the record belongs to no group.
-    known = pl.col("hispan").is_not_null() & pl.col("race").is_not_null()
-    return (
+    group = (
         pl.when(pl.col("hispan") != 0)
         .then(at["Hispanic"])
         .when(pl.col("race") == 1)
         .then(at["White, Non-Hispanic"])
         .when(pl.col("race") == 2)
         .then(at["Black, Non-Hispanic"])
-        .when(known)
-        .then(at["Other Races and Ethnicities"])
+        .otherwise(at["Other Races and Ethnicities"])
     )
+    # Without a race or an origin (no person record) the record belongs to no group.
+    return pl.when(pl.col("hispan").is_not_null() & pl.col("race").is_not_null()).then(group)
 
 
 def _gender() -> pl.Expr:

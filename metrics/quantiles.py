@@ -232,8 +232,10 @@ class _Cells:
         distribution = _Distribution.of(self, people)
         at = np.stack([distribution.hf3(p) for p in spec.probabilities.values()], axis=1)
         found = {"value": distribution.read(people.values, at)}
-        if people.weights.replicates:
+        if people.weights.replicates and at.size:
             found |= self._woodruff(people, distribution, at)
+        elif people.weights.replicates:
+            found |= dict.fromkeys(("se", "lb", "ub", *_DETAIL), np.zeros(at.shape))
         frames = []
         for j, metric in enumerate(spec.probabilities):
             figures = {name: self._by_geography(values[:, j]) for name, values in found.items()}
@@ -324,7 +326,7 @@ class _Distribution:
 
     `value` (position in the list of values) and `upto` (running sum over all cells) have one row per cell and different
     value of positive weight; cell c has the rows `first[c]` to `last[c]`, `before[c]` is the sum before it and
-    `total[c]` its own.
+    `total[c]` its own. One more row at the end, with a sum never reached, is what row -1 (no quantile) reads.
     """
 
     value: Integers
@@ -348,8 +350,8 @@ class _Distribution:
         bounds = np.searchsorted(key, np.arange(cells.starts.size + 1) * width)
         running = np.concatenate([[0], np.cumsum(weight)])
         return cls(
-            value=key % width,
-            upto=running[1:],
+            value=np.append(key % width, 0),
+            upto=np.append(running[1:], np.iinfo(np.int64).max),
             first=bounds[:-1],
             last=bounds[1:] - 1,
             before=running[bounds[:-1]],

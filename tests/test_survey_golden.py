@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import polars as pl
 import pytest
-from survey_support import replicate_names
+from survey_support import allocation_frame, replicate_names
 
 from metrics.cells import Filter
 from metrics.quantiles import QuantileSpec, quantile_estimates
@@ -16,6 +16,7 @@ from metrics.survey import ShareSpec, share_estimates
 
 WEIGHTS = Weights("weight", tuple(replicate_names("rep")))
 EVERY_RECORD = (Filter("every record", pl.lit(True)),)
+PROBABILITIES = {"q20": Fraction(1, 5), "q50": Fraction(1, 2), "q80": Fraction(4, 5)}
 CLOSE = ("t", "estimate", "se", "lb", "ub", "woodruff_f", "woodruff_se", "woodruff_p_lb", "woodruff_p_ub")
 CASES = [f"c{i:02d}" for i in range(1, 29)]
 
@@ -69,8 +70,7 @@ def test_shares(golden, case):
 def test_quantiles(golden, case):
     frame, expected = golden[case]
     design = single_design(frame, group="group", weights=WEIGHTS)
-    probabilities = {"q20": Fraction(1, 5), "q50": Fraction(1, 2), "q80": Fraction(4, 5)}
-    spec = QuantileSpec(EVERY_RECORD, pl.col("value"), probabilities)
+    spec = QuantileSpec(EVERY_RECORD, pl.col("value"), PROBABILITIES)
     found = quantile_estimates(design.records, design.allocation, spec, weights=WEIGHTS, sample="golden", detail=True)
     wanted = expected.filter(pl.col("stat") != "share")
     assert found.height == wanted.height
@@ -84,3 +84,48 @@ def test_quantiles(golden, case):
         assert ours["n"] == row["n"]
         assert differences(ours, answer, ("df", "estimate", "lb", "ub")) == [], f"{case} {row['group']} {row['stat']}"
         assert (ours["reason"] == "bound not defined") == (answer["lb"] is None or answer["ub"] is None)
+
+
+@pytest.mark.parity
+def test_allocated_pumas_from_their_unallocated_records(golden):
+    """Case c21 again, from the two PUMAs it was made of: 90 records of one, 70 of the other, and factors."""
+    frame, expected = golden["c21"]
+    columns = WEIGHTS.columns
+
+    def puma(group: str, first: int, count: int, factor: float, code: str) -> pl.DataFrame:
+        part = frame.filter(pl.col("group") == group).slice(first, count)
+        return part.select(
+            "y",
+            "value",
+            pl.lit("01").alias("state"),
+            pl.lit(code).alias("puma"),
+            pl.lit(2010, dtype=pl.Int16).alias("puma_vintage"),
+            *((pl.col(c) / factor).round().cast(pl.Int32) for c in columns),
+        )
+
+    records = pl.concat([puma("A", 0, 90, 0.3125, "00001"), puma("B", 90, 70, 0.75, "00002")]).lazy()
+    factors = {"A": (0.3125, None), "B": (0.4375, 0.75), "C": (0.25, 0.25)}
+    allocation = allocation_frame(
+        [
+            ("county", "01", f"{i:03d}", f"{j:05d}", factor)
+            for i, pair in enumerate(factors.values(), start=1)
+            for j, factor in enumerate(pair, start=1)
+            if factor is not None
+        ]
+    )
+    codes = {group: f"{i:03d}" for i, group in enumerate(factors, start=1)}
+    spec = ShareSpec("share", EVERY_RECORD, pl.col("y") == 1)
+    shares = share_estimates(records, allocation, [spec], weights=WEIGHTS, sample="golden", detail=True)
+    three = QuantileSpec(EVERY_RECORD, pl.col("value"), PROBABILITIES)
+    quantiles = quantile_estimates(records, allocation, three, weights=WEIGHTS, sample="golden", detail=True)
+    # County A has 28.125 effective records and is suppressed here; B and C have 91.875 and 40.
+    for row in expected.filter(pl.col("group") != "A").iter_rows(named=True):
+        found = pl.concat([shares, quantiles], how="diagonal")
+        cell = (pl.col("geo") == codes[row["group"]]) & (pl.col("metric") == row["stat"])
+        ours = found.row(by_predicate=cell, named=True)
+        ours["estimate"] = ours["value"]
+        exact = ("df",) if row["stat"] == "share" else ("df", "estimate", "lb", "ub")
+        ours = {c: v for c, v in ours.items() if row["stat"] != "share" or not c.startswith("woodruff")}
+        if row["stat"] != "share":
+            del ours["se"]
+        assert differences(ours, row, exact) == [], f"{row['group']} {row['stat']}"
