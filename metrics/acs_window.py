@@ -61,8 +61,10 @@ def five_years(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, *, by
 
 def _five_years_by_code(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Window:
     known = allocation.filter(pl.col("level") == "county").select("state", "puma", "puma_vintage").unique()
-    # m:1, a code stands once in each state, as a year's table has one vintage.
-    joined = records.rename({"puma_vintage": "own_vintage"}).join(known, on=["state", "puma"], how="left")
+    # m:1, a code stands once in each state, as a year's table has one vintage. Quantiles need the order of records.
+    joined = records.rename({"puma_vintage": "own_vintage"}).join(
+        known, on=["state", "puma"], how="left", maintain_order="left"
+    )
     lost = pl.col("puma_vintage").is_null()
     left_out = (
         joined.filter(lost)

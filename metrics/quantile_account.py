@@ -95,10 +95,11 @@ def explain_quantile(
     )
     value = position.x[position.at] if position else None
     weight = pl.col(weights.full)
+    below = pl.lit(False) if value is None else pl.col("value") <= value
     sums = records.group_by(PUMA_KEY).agg(
         pl.len().cast(pl.Int64).alias("records"),
         weight.sum().alias("weight"),
-        weight.filter(pl.col("value") <= value).sum().alias("at_or_below"),
+        weight.filter(below).sum().alias("at_or_below"),
     )
     inputs = pairs.select(*PUMA_KEY, "afact").join(sums, on=PUMA_KEY, how="left", validate="1:1")
     inputs = inputs.with_columns(pl.col("records", "weight", "at_or_below").fill_null(0))

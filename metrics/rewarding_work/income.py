@@ -39,6 +39,7 @@ def _percentile(p: int) -> Metric:
         f"pctl_income_{p}",
         f"Household income at the {p}th percentile",
         "dollars",
+        minimum=None,  # a loss can be a household's income
         interval="sampling",
         sentence=f"In {{year}}, {p} percent of households in {{name}} had an income of ${{value:,.0f}} or less.",
     )
