@@ -19,10 +19,11 @@ import polars as pl
 from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Figures, Filter, Grouping, Sample, rows, sampled, universe
 from metrics.replication import (
+    PROBES,
     Integers,
     Weights,
     certainly_full_each,
-    rank_in_batches,
+    rank,
     ratio,
     t_quantile,
     variance,
@@ -31,13 +32,8 @@ from schemas.errors import InputError
 
 SOURCE: Final = "ACS microdata"
 
-_ROWS_FOR_RANK: Final = 128
-"""Rows of sums looked at per design to settle its rank."""
-
 _PARTS_PER_DESIGN: Final = 50
 """Small states' PUMAs are summed in parts, to have that many rows of sums (twice, by the outcome) or a few more."""
-
-_BATCH: Final = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +257,7 @@ class _Cells:
             replicates = found.select(weights.replicates)
             for geos, used in undecided:
                 design = replicates.filter(pl.Series(used.reshape(-1)[stratum]))
-                ranks[geos] = rank_in_batches(part.to_numpy() for part in design.iter_slices(_BATCH))
+                ranks[geos] = rank(design.to_numpy())
         return ranks
 
     def _full_by_sums(self, used: npt.NDArray[np.bool_], state_of_puma: Integers) -> npt.NDArray[np.bool_]:
@@ -270,8 +266,8 @@ class _Cells:
         state = state_of_puma[self.puma[mine]]
         states, first = np.unique(state, return_index=True)
         position = np.arange(mine.size) - first[np.searchsorted(states, state)]
-        few = position < _ROWS_FOR_RANK
-        stack = np.zeros((int(state_of_puma.max()) + 1, _ROWS_FOR_RANK, self.weights.shape[1] - 1))
+        few = position < PROBES
+        stack = np.zeros((int(state_of_puma.max()) + 1, PROBES, self.weights.shape[1] - 1))
         stack[state[few], position[few]] = self.weights[mine[few], 1:]
         return certainly_full_each(stack)
 

@@ -178,7 +178,7 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         workspace.progress("table", f"{found.name} {year}", outcome.status)
         _report_raw_files(context, outcome)
         metadata = _outcome_metadata(outcome)
-        metadata |= {f"note: {k}": dg.MetadataValue.json(v) for k, v in outcome.account.notes.items()}
+        metadata |= {f"note: {k}": pictures.note(v) for k, v in outcome.account.notes.items()}
         frame = workspace.scan("tables", found.name, year)
         if frame is not None:
             metadata["preview"] = pictures.table(frame.head(8).collect())

@@ -35,6 +35,27 @@ CODES: Final[dict[str, tuple[int, ...]]] = {
     "cinethh": (0, 1, 2, 3),
 }
 
+MEANINGS: Final[dict[str, str]] = {
+    "gq": "Group quarters: 1, 2, 5 household; 3 institution; 4 other quarters; 0 vacant unit.",
+    "sex": "1 male, 2 female.",
+    "race": "1 white, 2 Black, 3 to 9 other races.",
+    "hispan": "0 not Hispanic; else Hispanic.",
+    "empstat": "0 not applicable, 1 employed (armed forces included), 2 unemployed, 3 not in the labor force.",
+    "educd": "Educational attainment; 62 to 64 high school degree or GED, 65 and more beyond it.",
+    "gradeatt": "Grade attended: 0 none, 1 nursery school, 2 kindergarten, 3 and more above.",
+    "diffrem": "Cognitive difficulty: 1 no, 2 yes, 0 not applicable.",
+    "diffphys": "Ambulatory difficulty: 1 no, 2 yes, 0 not applicable.",
+    "diffmob": "Independent-living difficulty: 1 no, 2 yes, 0 not applicable.",
+    "diffsens": "Vision or hearing difficulty: 1 no, 2 yes, 0 not applicable.",
+    "diffcare": "Self-care difficulty: 1 no, 2 yes, 0 not applicable.",
+    "vacancy": "0 occupied; else why the unit is vacant (1 for rent, 2 for sale, 3 rented or sold).",
+    "ownershp": "1 owned, 2 rented, 0 not applicable.",
+    "cilaptop": "Laptop or desktop computer: 1 yes, 2 no, 0 not applicable.",
+    "citablet": "Tablet: 1 yes, 2 no, 0 not applicable.",
+    "cihispeed": "Broadband such as cable, fiber or DSL: 10 to 17 yes, 20 no, 0 not applicable, 88 withheld.",
+    "cinethh": "Internet access: 1 with a subscription, 2 without, 3 none, 0 not applicable.",
+}
+
 # What IPUMS writes where a dollar amount does not apply.
 NOT_APPLICABLE: Final[dict[str, int]] = {
     "hhincome": 9_999_999,
@@ -47,7 +68,7 @@ ADJUST_RANGE: Final = (0.99, 1.06)
 
 
 def _code(name: str, *, nullable: bool = False) -> pl.Int16:
-    return cast(pl.Int16, pa.Field(isin=list(CODES[name]), nullable=nullable))
+    return cast(pl.Int16, pa.Field(isin=list(CODES[name]), nullable=nullable, description=MEANINGS[name]))
 
 
 class _Record(pa.DataFrameModel):
@@ -68,7 +89,7 @@ class _Record(pa.DataFrameModel):
 
 class _Person(_Record):
     gq: pl.Int16 = _code("gq")
-    age: pl.Int16 = pa.Field(ge=0, le=135)
+    age: pl.Int16 = pa.Field(ge=0, le=135, description="Years.")
     sex: pl.Int16 = _code("sex", nullable=True)
     empstat: pl.Int16 = _code("empstat")
     race: pl.Int16 = _code("race", nullable=True)
@@ -81,15 +102,17 @@ class _Person(_Record):
     diffsens: pl.Int16 = _code("diffsens", nullable=True)
     diffcare: pl.Int16 = _code("diffcare", nullable=True)
     hhincome: pl.Int64 = pa.Field(nullable=True, description="Dollars; 9999999 not applicable; null if not known.")
-    pernum: pl.Int16 = pa.Field(ge=1)
-    perwt: pl.Int32 = pa.Field(ge=0)
+    pernum: pl.Int16 = pa.Field(ge=1, description="Number of the person in the household; 1 is the householder.")
+    perwt: pl.Int32 = pa.Field(ge=0, description="Person weight.")
 
 
 class _Household(_Record):
     gq: pl.Int16 = _code("gq")
     vacancy: pl.Int16 = _code("vacancy")
     ownershp: pl.Int16 = _code("ownershp", nullable=True)
-    bedrooms: pl.Int16 = pa.Field(ge=0, le=100, nullable=True)
+    bedrooms: pl.Int16 = pa.Field(
+        ge=0, le=100, nullable=True, description="Number of bedrooms, as coded by the source."
+    )
     cilaptop: pl.Int16 = _code("cilaptop", nullable=True)
     citablet: pl.Int16 = _code("citablet", nullable=True)
     cihispeed: pl.Int16 = _code("cihispeed", nullable=True)
@@ -107,7 +130,7 @@ class _Household(_Record):
     race: pl.Int16 = _code("race", nullable=True)
     hispan: pl.Int16 = _code("hispan", nullable=True)
     countyfip: pl.String = pa.Field(str_matches=r"^\d{3}$", nullable=True, description="Null where not identified.")
-    hhwt: pl.Int32 = pa.Field(ge=0)
+    hhwt: pl.Int32 = pa.Field(ge=0, description="Household weight.")
 
 
 def _with_replicates(base: type[_Record], name: str, prefix: str, doc: str, *, nullable: bool) -> type[_Record]:
@@ -117,7 +140,10 @@ def _with_replicates(base: type[_Record], name: str, prefix: str, doc: str, *, n
         "__module__": __name__,
         "__doc__": doc,
         "__annotations__": dict.fromkeys(weights, pl.Int32),
-        **{weight: pa.Field(nullable=nullable) for weight in weights},
+        **{
+            weight: pa.Field(nullable=nullable, description=f"Replicate weight {i}.")
+            for i, weight in enumerate(weights, 1)
+        },
     }
     return cast(type[_Record], type(name, (base,), namespace))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import pandera.polars as pa
@@ -22,6 +23,9 @@ CENSUS: Final = "Census Bureau files"
 # Mean weights are about 100 (1-year) and 20 (5-year). Only a mean that is off by a factor is refused (implied decimals
 # not applied, weights of another sample); small and synthetic samples scatter.
 _MEAN_WEIGHT: Final = (5.0, 1000.0)
+# Replicate weights vary about the full weight; these three show whether all are on its scale.
+_SCALE: Final = (0.5, 2.0)
+_LOOKED_AT: Final = (1, 40, 80)
 
 
 def build(unit: Unit, span: Span, year: int, retrieval: Retrieval) -> pl.LazyFrame:
@@ -83,8 +87,12 @@ def _order(sample: Sample, retrieval: Retrieval) -> None:
 
 def _whole_table(built: Built, unit: Unit, source: str, vintage: str) -> dict[str, object]:
     """Sums that can be compared with the agency's, and the tests that need the whole table."""
-    weight = "perwt" if unit == "persons" else "hhwt"
+    weight, replicate = ("perwt", "repwtp") if unit == "persons" else ("hhwt", "repwt")
     figures = [pl.len().alias("rows"), pl.col(weight).cast(pl.Int64).sum().alias("weight")]
+    for i in _LOOKED_AT:
+        column = pl.col(f"{replicate}{i}").cast(pl.Int64)
+        full = pl.col(weight).cast(pl.Int64).filter(column.is_not_null()).sum()
+        figures.append((column.sum() / full).alias(f"{replicate}{i}"))
     if unit == "households":
         figures += [pl.col("adjust").min().alias("low"), pl.col("adjust").max().alias("high")]
     found = built.table.select(figures).collect(engine="streaming").row(0, named=True)
@@ -97,6 +105,11 @@ def _whole_table(built: Built, unit: Unit, source: str, vintage: str) -> dict[st
     mean = found["weight"] / found["rows"]
     if not _MEAN_WEIGHT[0] <= mean <= _MEAN_WEIGHT[1]:
         raise refuse(f"the mean weight is {mean:,.2f}; about 100 (1-year) or 20 (5-year) is expected.", weight.upper())
+    for i in _LOOKED_AT:
+        ratio = found[f"{replicate}{i}"]
+        if not _SCALE[0] <= ratio <= _SCALE[1]:
+            problem = f"the replicate weights add up to {ratio:,.4g} times the full weights; about 1 is expected."
+            raise refuse(problem, f"{replicate}{i}".upper())
     if unit == "households" and not ADJUST_RANGE[0] <= found["low"] <= found["high"] <= ADJUST_RANGE[1]:
         text = f"{found['low']} to {found['high']}"
         raise refuse(f"the income factors are {text}; {ADJUST_RANGE[0]} to {ADJUST_RANGE[1]} is expected.", "ADJUST")
@@ -122,7 +135,7 @@ def _table(unit: Unit, span: Span) -> Table:
         model=models[unit, span],
         sources=(acs_pums_ipums.KEY, acs_pums_census.KEY),
         years=ONE_YEAR if span == 1 else FIVE_YEAR,
-        build=lambda year, retrieval: build(unit, span, year, retrieval),
+        build=partial(build, unit, span),
         version=READER,
         gate_rows=False,
     )

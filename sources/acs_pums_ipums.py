@@ -231,7 +231,7 @@ def _with_householder(records: dict[str, fixed_width.Records]) -> pl.DataFrame:
     """Households of a hierarchical block with PERNUM and the householder's variables; null where nobody lives."""
     households = records[HOUSEHOLD].frame
     persons = records.get(PERSON)
-    if persons is None:
+    if persons is None or "PERNUM" not in persons.frame.columns:
         return households
     own = [c for c in ("PERNUM", *HOUSEHOLDER) if c in persons.frame.columns]
     first = (

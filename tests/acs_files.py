@@ -1,6 +1,7 @@
 """Files for the ACS tests: IPUMS extracts (codebook and data, fixed width or CSV) and Census zips, from frames."""
 
 import gzip
+import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
@@ -8,6 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from schemas.errors import OwedError
+from sources.framework.declare import Source
+from sources.framework.retrieve import RawFile, Scope
+from sources.framework.states import within
 
 REPWTP = [f"REPWTP{i}" for i in range(1, 81)]
 REPWT = [f"REPWT{i}" for i in range(1, 81)]
@@ -43,11 +49,12 @@ FULL_EXTRACT = [*H_VARS, *(Var(n, 6, 0, "H") for n in REPWT), *P_VARS, *(Var(n, 
 
 def variable_xml(var: Var, start: int, *, hierarchical: bool = False, kind: str = "numeric") -> str:
     records = f' rectype="{var.records}"' if hierarchical else ""
+    name = f'ID="{var.name}" name="{var.name}" dcml="{var.decimals}"'
     return (
-        f'    <var ID="{var.name}" dcml="{var.decimals}" files="ExtractData" intrvl="contin" name="{var.name}"{records}>\n'
+        f'    <var {name} files="ExtractData" intrvl="contin"{records}>\n'
         f'      <location EndPos="{start + var.width - 1}" StartPos="{start}" width="{var.width}"/>\n'
-        f"      <labl>{var.name}</labl>\n      <txt>{var.name}</txt>\n"
-        f'      <concept vocab="IPUMS">Technical</concept>\n      <varFormat schema="other" type="{kind}"/>\n    </var>\n'
+        f"      <labl>{var.name}</labl>\n      <txt>{var.name}</txt>\n      <concept>Technical</concept>\n"
+        f'      <varFormat schema="other" type="{kind}"/>\n    </var>\n'
     )
 
 
@@ -73,8 +80,8 @@ def codebook(stem: str, variables: list[Var], *, hierarchical: bool = False, cas
     if hierarchical:
         body = variable_xml(Var("RECTYPE", 1, 0, "H P"), 1, hierarchical=True, kind="character") + body
         structure = (
-            '<fileStrc type="hierarchical"><recGrp keyvar="SERIAL" recidvar="RECTYPE" rectype="P"><labl>P</labl></recGrp>'
-            '<recGrp recidvar="RECTYPE" rectype="H"><labl>H</labl></recGrp></fileStrc>'
+            '<fileStrc type="hierarchical"><recGrp keyvar="SERIAL" recidvar="RECTYPE" rectype="P"/>'
+            '<recGrp recidvar="RECTYPE" rectype="H"/></fileStrc>'
         )
     stated = f"<dimensns><caseQnty>{cases}</caseQnty></dimensns>" if cases is not None else ""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
@@ -219,12 +226,42 @@ def people(count: int, *, year: int = 2018, span: int = 1, states: tuple[int, ..
     return persons, households
 
 
-def census_zip(path: Path, text: str, member: str) -> Path:
-    """A zip as the Census Bureau makes them: one CSV and a readme."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+# Census Bureau form -----------------------------------------------------------------------------------------------
+
+PWGTP = [f"PWGTP{i}" for i in range(1, 81)]
+WGTP = [f"WGTP{i}" for i in range(1, 81)]
+PERSON = {
+    **{"RT": "P", "SERIALNO": "2018HU0000001", "SPORDER": "01", "PUMA": "00200", "ST": "10", "ADJINC": "1013097"},
+    **{"PWGTP": "100", "AGEP": "30", "DDRS": "2", "DEAR": "2", "DEYE": "2", "DOUT": "2", "DPHY": "2", "DREM": "2"},
+    **{"RELP": "00", "SCHG": "", "SCHL": "16", "SEX": "1", "ESR": "1", "HISP": "01", "RAC1P": "1"},
+    **{name: str(90 + i) for i, name in enumerate(PWGTP)},
+}
+UNIT = {
+    **{"RT": "H", "SERIALNO": "2018HU0000001", "PUMA": "00200", "ST": "10", "ADJHSG": "1000000", "ADJINC": "1013097"},
+    **{"WGTP": "100", "NP": "2", "TYPE": "1", "ACCESS": "1", "BDSP": "3", "HISPEED": "1", "LAPTOP": "1", "RNTP": ""},
+    **{"TABLET": "2", "TEN": "1", "VACS": "", "VALP": "250000", "GRNTP": "", "HINCP": "60000", "NPF": "2"},
+    **{"SMOCP": "1200", **{name: str(90 + i) for i, name in enumerate(WGTP)}},
+}
+
+
+def persons_csv(*changes: dict[str, str]) -> pl.DataFrame:
+    """A person file as text: one row for each set of changes to `PERSON`."""
+    return pl.DataFrame([PERSON | change for change in changes])
+
+
+def housing_csv(*changes: dict[str, str]) -> pl.DataFrame:
+    """A housing file as text: one row for each set of changes to `UNIT`."""
+    return pl.DataFrame([UNIT | change for change in changes])
+
+
+def census_file(folder: Path, frame: pl.DataFrame | str | bytes, kind: str, *, state: str = "de") -> Path:
+    """The zip of one state as the Census Bureau makes it: one CSV and a readme."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = frame.write_csv() if isinstance(frame, pl.DataFrame) else frame
+    path = folder / f"csv_{kind}{state}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(member, text)
-        archive.writestr("ACS_PUMS_README.pdf", b"%PDF")
+        archive.writestr(f"psam_{kind}10.csv", text)
+        archive.writestr("ACS2018_PUMS_README.pdf", b"%PDF")
     return path
 
 
@@ -233,3 +270,53 @@ def csv_of(zip_path: Path) -> pl.DataFrame:
     with zipfile.ZipFile(zip_path) as archive:
         member = next(n for n in archive.namelist() if n.endswith(".csv"))
         return pl.read_csv(io.BytesIO(archive.read(member)), infer_schema=False)
+
+
+# Retrieval ----------------------------------------------------------------------------------------------------------
+
+
+class FolderRetrieval:
+    """Serves files of a folder laid out as the raw store, unchecked, so that the readers' own checks are seen."""
+
+    def __init__(self, folder: Path, scratch: Path, states: tuple[str, ...] | None = None) -> None:
+        self.folder = folder
+        self.scratch = scratch
+        self.scope = Scope(states)
+        self.notes: dict[str, object] = {}
+        self.used: list[RawFile] = []
+        self.ipums_key: str | None = None
+        self.offline = False
+
+    def _found(self, source: Source, vintage: str, names: tuple[str, ...] | None) -> dict[str, list[Path]]:
+        wanted: dict[str, list[Path]] = {}
+        folder = self.folder / source.key / vintage
+        for file in source.vintage(vintage).files:
+            if names is not None and file.name not in names:
+                continue
+            for state in within(self.scope.states) if file.per_state else (None,):
+                patterns = [p.replace("{st}", state.postal.lower() if state else "") for p in (file.name, *file.accept)]
+                there = sorted({p for n in patterns for s in ("", ".gz") for p in folder.glob(n + s)})
+                wanted[patterns[0]] = there
+        return wanted
+
+    def has(self, source: Source, vintage: str, names: tuple[str, ...] | None = None) -> bool:
+        return all(self._found(source, vintage, names).values())
+
+    def obtain(self, source: Source, vintage: str, names: tuple[str, ...] | None = None) -> list[RawFile]:
+        found = self._found(source, vintage, names)
+        if not all(found.values()):
+            missing = tuple(name for name, paths in found.items() if not paths)
+            raise OwedError(source=source.key, vintage=vintage, files=missing, recipe="")
+        return [
+            RawFile(
+                source.key, vintage, p.name, p, hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_size, "test"
+            )
+            for paths in found.values()
+            for p in paths
+        ]
+
+    def add(self, source: Source, vintage: str, path: Path, *, file=None, how: str, url: str | None = None) -> None:
+        target = self.folder / source.key / vintage
+        target.mkdir(parents=True, exist_ok=True)
+        (target / path.name).write_bytes(path.read_bytes())
+        self.notes["added"] = (*self.notes.get("added", ()), (path.name, how, url))

@@ -1,9 +1,13 @@
 """Shared fixtures. Real files are read from the shared folder; they are never part of the project."""
 
 import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does; must stand before numpy is imported
+
 from pathlib import Path
 
 import pytest
+from sample_build import mobility
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,3 +39,13 @@ def mirror(shared: Path) -> Path:
 def realcases(shared: Path) -> Path:
     """Raw input and published result pairs."""
     return shared / "realcases"
+
+
+@pytest.fixture(scope="session")
+def sample_root(tmp_path_factory) -> Path:
+    """A data root in which `mobility build --profile sample` has run."""
+    root = tmp_path_factory.mktemp("sample") / "data"
+    done = mobility("build", "--profile", "sample", data=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (root / "closing-message.txt").write_text(done.stdout)
+    return root

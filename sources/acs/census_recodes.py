@@ -55,12 +55,16 @@ _SUPPRESSED: Final = 8
 
 @dataclass(frozen=True)
 class Recode:
-    """One column of the result: the file's columns it is made from, the expression, and what a null of it means."""
+    """One column of the result: the file's columns it is made from, the expression, and what a null of it means.
+
+    Where `number` is set, the one column it is made from may be read as such numbers instead of text.
+    """
 
     name: str
     raw: tuple[str, ...]
     value: pl.Expr
     problem: str
+    number: type[pl.DataType] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def _codes(name: str, raw: str, mapping: Mapping[int, int], *, width: int = 1, b
 
 
 def _whole(raw: str, dtype: type[pl.DataType] = pl.Int64) -> pl.Expr:
-    return _text(raw).cast(dtype, strict=False)
+    return pl.col(raw).cast(dtype, strict=False)
 
 
 def _number(
@@ -122,7 +126,7 @@ def _number(
         lawful = lawful & (value >= low)
     if high is not None:
         lawful = lawful & (value <= high)
-    return Recode(name, (raw,), pl.when(lawful).then(value), "not a number that can be")
+    return Recode(name, (raw,), pl.when(lawful).then(value), "not a number that can be", dtype)
 
 
 def _dollars(name: str, raw: str, sample: Sample, *, low: int | None = 0) -> Recode:

@@ -107,7 +107,7 @@ class Orders:
     memory: Path
     patience: float = 3 * 3600.0
     first_pause: float = 5.0
-    base_url: str = API
+    base_url: str = field(default_factory=lambda: API)
     session: requests.Session | None = field(default=None, repr=False)
     _client: IpumsApiClient | None = field(default=None, init=False, repr=False)
 

@@ -67,8 +67,12 @@ _LIMITS: Final[dict[str, tuple[int, int | None]]] = {
     "COUNTYFIP": (0, 999),
 }
 _WEIGHTS: Final = frozenset({"PERWT", "HHWT", *_PERSON_REPLICATES, *_HOUSEHOLD_REPLICATES})
-# May be blank: in a file recoded from elsewhere the income can be unknown, and vacant units may lack replicate weights.
-_MAY_BE_BLANK: Final = frozenset({"HHINCOME", *HOUSEHOLDER, "PERNUM", *_HOUSEHOLD_REPLICATES})
+# What may be blank: a person's household income if the file was recoded from one without it; what describes occupants,
+# where a unit is vacant.
+_MAY_BE_BLANK: Final[dict[Unit, frozenset[str]]] = {
+    "persons": frozenset({"HHINCOME"}),
+    "households": frozenset({*HOUSEHOLDER, "PERNUM", *_HOUSEHOLD_REPLICATES}),
+}
 # The columns are the same for both spans.
 _COLUMNS: Final = {"persons": columns(Acs1Persons), "households": columns(Acs1Households)}
 
@@ -167,7 +171,7 @@ class Harmoniser:
                 continue
             value = pl.col(column)
             # First, so that a test of blanks is not passed by a comparison that is null.
-            if column not in _MAY_BE_BLANK:
+            if column not in _MAY_BE_BLANK[self.unit]:
                 tests.insert(0, _Test(value.is_null(), column, "blank"))
             if column.lower() in CODES:
                 tests.append(_Test(~value.is_in(list(CODES[column.lower()])), column, "unknown code"))
