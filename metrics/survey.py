@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final
 
 import numpy as np
@@ -134,31 +136,35 @@ def share_estimates(
 def puma_sums(records: pl.LazyFrame, areas: Areas, specs: Sequence[ShareSpec], weights: Weights) -> PumaSums:
     """The one streaming pass: sums of all weights by PUMA, outcome and groups of every spec."""
     names = [f"code_{i}" for i in range(len(specs))]
+    inside = reduce(or_, (universe(s.filters) for s in specs))
     # Any split of a PUMA's records into parts will do; this one does not depend on their order.
-    mixed = pl.sum_horizontal(
-        pl.col(c).cast(pl.Int64) * m for c, m in zip(weights.columns[-3:], (1, 7, 13), strict=False)
-    )
+    some = zip(weights.columns[-3:], (1, 7, 13), strict=False)
+    mixed = pl.sum_horizontal(pl.col(c).cast(pl.Int64) * prime for c, prime in some)
     frame = (
-        records.filter(pl.any_horizontal(universe(s.filters) for s in specs))
+        records.filter(inside)
         .select(*PUMA_KEY, *weights.columns, *(s.code.alias(c) for c, s in zip(names, specs, strict=True)))
         # m:1, each PUMA stands once in `areas`; saying so with `validate` would take the join out of the stream.
         .join(_parts(areas).lazy(), on=PUMA_KEY, how="left")
-        .group_by("ix", "required", *names, (mixed % pl.col("parts")).alias("part"))
+        .group_by("ix", *names, (mixed % pl.col("parts")).alias("part"))
         .agg(
             pl.len().cast(pl.Int64).alias("n"),
-            pl.any_horizontal(pl.col(c).is_null() for c in weights.columns).any().alias("hole"),
+            *(pl.col(c).null_count().alias(f"missing {c}") for c in weights.columns),
             *(pl.col(c).cast(pl.Int64).sum() for c in weights.columns),
         )
         .collect(engine="streaming")
         .sort("ix", *names, "part", nulls_last=True)
     )
-    if frame["hole"].any():
-        raise InputError("a weight is missing in the universe.", source=SOURCE, column=weights.full)
+    for column in weights.columns:
+        if frame[f"missing {column}"].sum():
+            raise InputError("a weight is missing in the universe.", source=SOURCE, column=column)
     for name, spec in zip(names, specs, strict=True):
         if (frame[name] < 0).any():
             raise InputError(f"the outcome of {spec.metric} is missing in its universe.", source=SOURCE)
-    if areas.has_counties and not frame["required"].fill_null(False).all():
-        raise areas.unknown_pumas(records.filter(pl.any_horizontal(universe(s.filters) for s in specs)))
+    if (
+        areas.has_counties
+        and not frame["ix"].is_in(areas.pumas.filter("required")["ix"].implode()).fill_null(False).all()
+    ):
+        raise areas.unknown_pumas(records.filter(inside))
     outside = int(frame.filter(pl.col("ix").is_null())["n"].sum())
     frame = frame.filter(pl.col("ix").is_not_null())
     return PumaSums(frame.select("ix", *names, "n"), frame.select(weights.columns).to_numpy(), outside)
@@ -173,7 +179,7 @@ def _parts(areas: Areas) -> pl.DataFrame:
         .group_by("ix")
         .agg(pl.col("parts").max().cast(pl.Int64))
     )
-    return areas.pumas.join(parts, on="ix", how="left", validate="1:1").select(*PUMA_KEY, "ix", "required", "parts")
+    return areas.pumas.join(parts, on="ix", how="left", validate="1:1").select(*PUMA_KEY, "ix", "parts")
 
 
 @dataclass(frozen=True, eq=False)
