@@ -69,15 +69,10 @@ def explain_quantile(
     chosen = in_area(window, pairs, spec.filters)
     member = member_of(grouping, cell)
 
+    # A quantile and its degrees of freedom rest on the records of the area alone.
     alone = replace(spec, groupings=(grouping,), probabilities={cell.metric: spec.probabilities[cell.metric]})
-    found = quantile_estimates(
-        window.records.filter(pl.col("state") == cell.state),
-        puma_allocation.filter(pl.col("state") == cell.state),
-        alone,
-        weights=weights,
-        sample=cell.sample,
-        detail=True,
-    ).filter(here & (pl.col("subgroup") == cell.subgroup))
+    found = quantile_estimates(chosen, pairs, alone, weights=weights, sample=cell.sample, detail=True)
+    found = found.filter(pl.col("subgroup") == cell.subgroup)
     row = found.row(0, named=True) if found.height else None
 
     records = (

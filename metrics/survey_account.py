@@ -81,8 +81,9 @@ def member_of(grouping: Grouping, cell: Cell) -> pl.Expr:
 
 
 def in_area(window: Window, pairs: pl.DataFrame, filters: tuple[Filter, ...]) -> pl.LazyFrame:
-    """The universe's records in the PUMAs of `pairs`."""
-    return window.records.join(pairs.lazy().select(PUMA_KEY), on=PUMA_KEY, how="semi").filter(universe(filters))
+    """The universe's records in the PUMAs of one geography, in the order of the file."""
+    of_area = (pl.col(column).is_in(pairs[column].unique().implode()) for column in PUMA_KEY)
+    return window.records.filter(*of_area).filter(universe(filters))
 
 
 def _ratio(inputs: pl.DataFrame) -> float | None:

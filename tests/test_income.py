@@ -371,6 +371,10 @@ def test_the_account_of_a_pooled_figure_and_of_a_suppressed_one():
             assert account.inputs["weight"].sum() == weight_of(various())
             assert account.formula.startswith(f"pctl_income_80 = {row['value']:.10g}: of ")
             assert "wanted 0.8 x" in account.formula
+    empty = {**tables_, "acs1_households": various().filter(pl.col("puma") == "00200").lazy()}
+    nobody = explain(Cell(2018, "county", "01", "001", "all", "All", "pctl_income_80", "acs1"), year=2018, **empty)
+    assert (nobody.recomputed, nobody.decisions[0].figure) == (None, 0.0)
+    assert nobody.inputs["records"].to_list() == [0]
     elsewhere = explain(Cell(2018, "county", "01", "999", "all", "All", "pctl_income_80", "acs1"), year=2018, **tables_)
     assert elsewhere.recomputed is None
     assert elsewhere.formula.endswith("no PUMA lies in the area")
