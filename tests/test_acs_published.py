@@ -286,7 +286,7 @@ def test_the_registered_effects_on_county_codes(realcases, allocations):
 
 
 def test_few_counties_can_change_for_copied_households(allocations):
-    """The effect of digital_access/copied-households: strong counties that pool PUMAs, one of them of several counties."""
+    """Registered as digital_access/copied-households: strong counties that pool PUMAs, one of several counties."""
     found = {}
     for new, table in allocations.items():
         counties = table.filter(pl.col("level") == "county").with_columns(touched=pl.len().over("state", "puma"))

@@ -112,10 +112,10 @@ DEVIATIONS: Final = (
         ours="It counts once. `Reproduce(copies=True)` counts it as the reference does.",
         why="Its PUMA weighs two or three times as much as others of the county, and its records are counted again.",
         effect=(
-            "Counties that the file names and that pool PUMAs of which at least one touches another county, too: by the "
-            "allocation at most 42 in 2018 and 2021 and 38 in 2023, as every named county is strong. Counties made of "
-            "whole PUMAs, counties of a single PUMA and places do not change. Cells that have 30 records only by copies "
-            "become missing."
+            "Counties that the file names and that pool PUMAs of which at least one touches another county, too: at "
+            "most 42 in 2018 and 2021 and 38 in 2023 by the allocation, as every named county is strong. Counties "
+            "made of whole PUMAs, counties of a single PUMA and places do not change. Cells that have 30 records only "
+            "by copies become missing."
         ),
     ),
     place_quality(PREDICTOR.key, "2018 and 2021"),

@@ -32,6 +32,8 @@ from schemas.estimate import empty
 from schemas.labels import GENDER, RACE_ETHNICITY
 
 PERCENTILES: Final = (20, 50, 80)
+LARGEST_LOSS: Final = -65_000.0
+"""An income can be a loss; the agency cuts losses at 59,999 dollars, before the adjustment to the year."""
 
 
 def _percentile(p: int) -> Metric:
@@ -39,7 +41,7 @@ def _percentile(p: int) -> Metric:
         f"pctl_income_{p}",
         f"Household income at the {p}th percentile",
         "dollars",
-        minimum=None,  # a loss can be a household's income
+        minimum=LARGEST_LOSS,
         interval="sampling",
         sentence=f"In {{year}}, {p} percent of households in {{name}} had an income of ${{value:,.0f}} or less.",
     )
