@@ -13,6 +13,7 @@ import pytest
 from acs_support import published
 from survey_support import county_rows, place_rows, spine
 
+from metrics.acs_deviations import acs_deviations
 from metrics.allocation import allocate
 from metrics.catalog import catalog
 from metrics.education import college, digital_access, preschool
@@ -137,7 +138,7 @@ def test_files_have_the_declared_years_groups_and_columns(both, file):
 
 @pytest.mark.parametrize("file", FILES, ids=ids)
 def test_files_have_the_areas_of_our_allocation(both, allocations, file):
-    """And in every year before 2022 the county codes of 2021, which is registered as county-codes."""
+    """And before 2022 the county codes of 2021: registered as valdez-cordova and county-codes-2014."""
     frame = both[file]
     unknown = frame.filter(pl.col("quality").is_null()).select("state", "geo").unique().rows()
     assert unknown in ([], [SOUTH_FULTON])
@@ -161,10 +162,10 @@ def test_flags_are_those_of_our_allocation(both, file):
         assert (differs["quality"] < differs["quality_reference"]).all()
         assert differs.filter(pl.col("year") >= 2022).is_empty()
         improved |= set(differs.select("state", "geo").iter_rows())
-    # Registered as place-quality; no flag of a county differs.
+    # Registered as place-flags-before-2022; no flag of a county differs.
     assert (len(improved) > 100) is (file.level == "place")
     registered = {d.id for d in catalog()[file.key].deviations}
-    assert f"{file.key}/place-quality" in registered
+    assert f"{file.key}/place-flags-before-2022" in registered
 
 
 def test_the_registered_effect_on_places(allocations):
@@ -277,12 +278,12 @@ def test_the_registered_effects_on_county_codes(realcases, allocations):
     for key, metric in (("preschool", "share_in_preschool"), ("college", "share_hs_degree")):
         assert [figure(key, metric, year, "02130") for year in (2014, 2016, 2018)] == [None] * 3
     rows = {d.id: {(r.year, r.geoid) for r in d.rows} for p in PREDICTORS for d in catalog()[p].deviations if d.rows}
-    assert rows["digital_access/county-codes"] == {(2018, "02261")}
-    assert rows["preschool/county-codes"] == {(2014, "02270"), (2014, "46113")}
-    assert rows["income/county-codes"] == {
-        *((2014, "02270"), (2014, "46113")),
-        *((year, "02261") for year in (2014, 2016, 2018)),
-    }
+    alaska = ("02063", "02066", "02261")
+    assert rows["digital_access/valdez-cordova"] == {(2018, code) for code in alaska}
+    assert rows["preschool/valdez-cordova"] == {(year, code) for year in (2014, 2016, 2018) for code in alaska}
+    assert "digital_access/county-codes-2014" not in rows
+    for key in ("income", "preschool", "college"):
+        assert rows[f"{key}/county-codes-2014"] == {(2014, c) for c in ("02158", "46102", "02270", "46113")}
 
 
 def test_few_counties_can_change_for_copied_households(allocations):
@@ -303,4 +304,6 @@ def test_every_entry_of_the_register_is_whole():
         found = catalog()[key].deviations
         assert len({d.id for d in found}) == len(found)
         assert all(d.predictor == key for d in found)
-    assert "college/county-codes" not in {d.id for d in catalog()["college"].deviations}
+    assert "digital_access/pumas-of-2000" not in {d.id for d in catalog()["digital_access"].deviations}
+    with pytest.raises(ValueError, match="no such entries"):
+        acs_deviations("income", five_year=False, one_year=True, effects={"pumas-of-2000": "none"})

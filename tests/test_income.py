@@ -92,9 +92,9 @@ def test_places_of_alaska_2018(alaska, realcases):
     both = compared(whole("income", alaska, 2018), realcases, "place")
     assert both.select("geo", "metric").rows() == [("03000", metric) for metric in METRICS]
     assert both["figures"].all(), f"{both['figures'].sum()} of {both.height} rows equal"
-    # Anchorage: registered as income/place-quality.
+    # Anchorage: registered as income/place-flags-before-2022.
     assert both.select("published_quality", "quality").unique().rows() == [(2.0, 1)]
-    assert "income/place-quality" in {d.id for d in DEVIATIONS}
+    assert "income/place-flags-before-2022" in {d.id for d in DEVIATIONS}
     flagged = estimate(
         alaska["acs1_households"], None, alaska["puma_allocation"], 2018, reproduce=Reproduce(place_quality=True)
     )

@@ -8,11 +8,11 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes, acs_reference
+from metrics.acs_deviations import acs_deviations
 from metrics.acs_owed import owed_groups
-from metrics.acs_reference import county_codes, place_quality
 from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
 from metrics.identified_counties import MARK, by_unit
 from metrics.predictor import Metric, Predictor, Series
@@ -118,11 +118,15 @@ DEVIATIONS: Final = (
             "by copies become missing."
         ),
     ),
-    place_quality(PREDICTOR.key, "2018 and 2021"),
-    county_codes(
+    *acs_deviations(
         PREDICTOR.key,
-        "In 2018, 02261 has the figures that stand under 02063 and 02066 (0.688), in its groups, too.",
-        (PublishedRow(2018, "county", "02261"),),
+        five_year=False,
+        one_year=False,
+        years=PREDICTOR.years,
+        effects={
+            "valdez-cordova": "In 2018 02261 has the figure published under 02063 and 02066 (0.688), that of its PUMA.",
+            "place-flags-before-2022": "`Reproduce(place_quality=True)` takes the reference's flags.",
+        },
     ),
     Deviation(
         id="digital_access/unnamed-households",

@@ -7,11 +7,12 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes
+from metrics.acs_deviations import acs_deviations
 from metrics.acs_owed import owed_groups
-from metrics.acs_reference import OURS, Reproduce, county_codes, mixed_pumas, place_quality
+from metrics.acs_reference import OURS, Reproduce
 from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
@@ -71,18 +72,18 @@ SHARE: Final = ShareSpec(
 )
 
 DEVIATIONS: Final = (
-    mixed_pumas(
+    *acs_deviations(
         PREDICTOR.key,
-        "All figures of 2014, whose intervals rest on three years of interviews instead of five. How far values move "
-        "cannot be told before the file is at hand.",
-    ),
-    place_quality(PREDICTOR.key, "2014, 2016, 2018 and 2021"),
-    county_codes(
-        PREDICTOR.key,
-        "In 2014, figures of the areas that stand under 02158 and 46102 (0.440 and 0.334, as registered under "
-        "pumas-2014) belong to 02270 and 46113. 02261 has too small a sample in every year: so has 02130, a larger "
-        "part of the same PUMA.",
-        (PublishedRow(2014, "county", "02270"), PublishedRow(2014, "county", "46113")),
+        five_year=True,
+        one_year=False,
+        effects={
+            "valdez-cordova": "All three lack a figure in every year: so does 02130, a larger part of the same PUMA.",
+            "county-codes-2014": (
+                "The published figures, 0.440 and 0.334, rest on other interviews than ours (see pumas-of-2000)."
+            ),
+            "pumas-of-2000": "`Reproduce(pumas_by_code=True)` joins by code.",
+            "place-flags-before-2022": "`Reproduce(place_quality=True)` takes the reference's flags.",
+        },
     ),
     Deviation(
         id="preschool/kindergarten",

@@ -8,11 +8,12 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes
+from metrics.acs_deviations import acs_deviations
 from metrics.acs_owed import owed_groups
-from metrics.acs_reference import OURS, Reproduce, county_codes, mixed_pumas, place_quality
+from metrics.acs_reference import OURS, Reproduce
 from metrics.acs_window import Window, five_years, one_year
 from metrics.cells import EVERYBODY
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.quantile_account import explain_quantile
@@ -99,22 +100,19 @@ BY_GROUP: Final = QuantileSpec(
 SPECS: Final = {"acs1": OVERALL, "acs5": BY_GROUP}
 
 DEVIATIONS: Final = (
-    mixed_pumas(
+    *acs_deviations(
         PREDICTOR.key,
-        "All 5-year figures of 2014; those of other years and all 1-year figures stay. How far values move cannot be "
-        "told before the file is at hand; intervals rest on three years of interviews instead of five.",
-    ),
-    place_quality(PREDICTOR.key, "1-year figures of 2014 to 2021, 5-year figures of 2014 to 2021"),
-    county_codes(
-        PREDICTOR.key,
-        "In the 1-year file of 2014, 02270 and 46113 have the figures that stand under 02158 and 46102; their 5-year "
-        "figures of 2014 are as registered under pumas-2014. 02261 has figures in the 5-year files of 2014, 2016 and "
-        "2018, those of its PUMA, 02-00300; in the 1-year files its sample is too small (24.5 in 2018).",
-        (
-            PublishedRow(2014, "county", "02270"),
-            PublishedRow(2014, "county", "46113"),
-            *(PublishedRow(year, "county", "02261") for year in (2014, 2016, 2018)),
-        ),
+        five_year=True,
+        one_year=True,
+        effects={
+            "valdez-cordova": (
+                "Its 1-year figures are missing, as its sample is too small (an effective 24.5 households in 2018); in "
+                "the 5-year files it has those of its PUMA, 02-00300."
+            ),
+            "county-codes-2014": "Their 1-year figures are those published under 02158 and 46102.",
+            "pumas-of-2000": "1-year figures stay. `Reproduce(pumas_by_code=True)` joins by code.",
+            "place-flags-before-2022": "`Reproduce(place_quality=True)` takes the reference's flags.",
+        },
     ),
     Deviation(
         id="income/rounded-ties",
