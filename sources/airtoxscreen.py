@@ -11,7 +11,7 @@ import polars as pl
 from schemas.air import HAZARDS, AirToxicsTractsModel
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_FIPS
-from sources.framework.workbook import read_sheet
+from sources.framework.workbook import read_sheet, sheet_names
 
 DATA_YEARS: Final = (2014, 2018, 2019)
 # Puerto Rico and the Virgin Islands, whose tracts are not ranked.
@@ -86,7 +86,9 @@ def read_workbook(path: Path, hazard: Hazard) -> tuple[pl.DataFrame, dict[str, i
     that has become a number and lost its leading zero is completed, if the county's code beside it agrees. Refused: a
     code that does not fit its county, an unknown state, a tract listed twice, a total that is negative or no number.
     """
-    raw = read_sheet(path.read_bytes(), None, source=SOURCE.key, file=path.name)
+    data = path.read_bytes()
+    sheet = sheet_names(data, source=SOURCE.key, file=path.name)[0]
+    raw = read_sheet(data, sheet, source=SOURCE.key, file=path.name)
     headers = {c.lower(): c for c in raw.frame.columns}
     wanted = {"FIPS": "fips", "Tract": "geoid", hazard.total: hazard.name}
     raw.select({headers.get(column.lower(), column): new for column, new in wanted.items()})
