@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import geopandas
 
 DATA_YEARS: Final = (2016, 2020)
+DECIMALS: Final = 10
 # Votes for president stand in columns that begin so, one per candidate.
 VOTES: Final = {2016: "G16PRE", 2020: "G20PRE"}
 DOI: Final = {2016: "10.7910/DVN/NH5S2I", 2020: "10.7910/DVN/K7760H"}
@@ -175,8 +176,9 @@ def lay_over(
             "geo": places["geo"].to_numpy()[second].astype(str),
             "precinct": (first + 1).astype(np.int32),
             "votes": votes[first],
-            "share_area": np.minimum(shared / whole, 1.0),
-            "share_land": np.minimum(shared / land, 1.0),
+            # Geometry libraries differ in the last digits from one build to the next.
+            "share_area": np.round(np.minimum(shared / whole, 1.0), DECIMALS),
+            "share_land": np.round(np.minimum(shared / land, 1.0), DECIMALS),
         },
         schema={c: f.dtype.type for c, f in VotesPlaceModel.to_schema().columns.items()},
     )

@@ -97,7 +97,9 @@ def test_flawed_zips_are_refused(tmp_path):
     assert "damaged" in refusal(page).problem
     with zipfile.ZipFile(path, "a") as zipped:
         zipped.writestr("other.shp", b"")
-    assert "there are 2" in refusal(path).problem
+    assert len(read_shapes(path, ["A"], source="test").frame) == 1  # the one of the zip's name
+    renamed = path.rename(tmp_path / "b.zip")
+    assert "there are 2" in refusal(renamed).problem
 
 
 def test_a_damaged_shapefile_is_refused(tmp_path):

@@ -245,7 +245,7 @@ def explain(
     votes = votes_county if cell.level == "county" else votes_place
     assert votes is not None
     table = votes.collect()
-    inputs = table.filter(*here)
+    inputs = table.filter(*here).sort("precinct") if cell.level == "place" else table.filter(*here)
     in_state = table.filter(pl.col("state") == cell.state).height
     unit = "precinct" if cell.level == "place" else "county"
     notes = ["Citizens of voting age are estimated from five years of interviews; votes are counts."]
@@ -256,7 +256,8 @@ def explain(
         notes.append("Each precinct gives the place the part of its votes that its land in the place is of its land.")
     value = None
     if row["value"] is not None:
-        value = min(float(counted.sum()) / row["denominator"], 1.0)
+        # In the order of `_places`, so that the last digit agrees.
+        value = min(float(counted.implode().list.sum().item()) / row["denominator"], 1.0)
     cast = "unknown" if row["numerator"] is None else f"{row['numerator']:,.2f}"
     citizens = "unknown" if row["denominator"] is None else f"{row['denominator']:,.0f}"
     result = f"no figure ({row['reason']})" if value is None else f"{value:.6f}"

@@ -239,7 +239,8 @@ def _figures(rows: pl.DataFrame, metric: str, year: int) -> pl.DataFrame:
     """One metric of all cells, as columns of `Estimate`."""
     column = FIGURES[metric]
     weight = pl.col(f"{column}_weight")
-    value = tract_figures.quotient(pl.col(f"{column}_sum"), weight) / 100
+    # From percent to a share within the one division, which rounds once.
+    value = tract_figures.quotient(pl.col(f"{column}_sum"), 100 * weight)
     housing = _flag(housing_cv(pl.col("units"), pl.col("squares")), HOUSING_BOUNDS)
     income = _flag(pl.col("income_cv"), INCOME_BOUNDS)
     match = pl.when(pl.col("level") == "county").then(1).when(pl.col("match") >= 0.5).then(1).otherwise(2)
@@ -316,14 +317,16 @@ def explain(
     row = compute(
         ht_tracts, acs_tract_race, acs_tract_housing, acs_area_income, tract_place, _only(spine, cell), year
     ).row(by_predicate=(pl.col("subgroup") == cell.subgroup) & (pl.col("metric") == cell.metric), named=True)
-    counted = inputs if cell.level == "county" else inputs.filter(pl.col("tract_share").is_not_null())
-    weight = float(counted["weight"].sum())
+    # In the units and the order of `_sums`, so that the last digit agrees.
+    counted = grouped.filter(pl.col(column).is_not_null()).with_columns(weight=pl.col("share") * pl.col("households"))
+    weight = int(counted["weight"].sum())
     value = None
     if row["value"] is not None:
-        value = float((counted["weight"] * counted["tract_share"]).sum()) / weight
+        percent = counted.select((pl.col("weight") * pl.col(column)).implode().list.sum()).item()
+        value = float(percent) / (100 * weight)
     result = f"no figure ({row['reason']})" if value is None else f"{value:.6f}"
     return Explanation(
-        formula=f"sum of households x share of the tract / {weight:,.4f} households = {result}",
+        formula=f"sum of households x share of the tract / {weight / SCALE:,.4f} households = {result}",
         recomputed=value,
         inputs=inputs,
         tables=(*TABLES, *(() if cell.level == "county" else ("tract_place",))),

@@ -43,8 +43,9 @@ def columns_of(path: Path, *, source: str) -> list[str]:
 def read_shapes(path: Path, columns: Sequence[str], *, source: str) -> Shapes:
     """The shapefile in the zip with these attribute columns, shapes flat, valid and in `EQUAL_AREA`.
 
-    Rows keep the order of the file; an absent shape becomes an empty one. Raises `InputError` for a damaged zip, one
-    without exactly one whole shapefile, a missing column, a shapefile without rows or without a projection.
+    Rows keep the order of the file; an absent shape becomes an empty one. Of several shapefiles the one of the zip's
+    own name is read. Raises `InputError` for a damaged zip, one without a whole shapefile or with several, a missing
+    column, a shapefile without rows or without a projection.
     """
     import geopandas
     import pyogrio
@@ -86,6 +87,8 @@ def _inside(path: Path, source: str) -> str:
         raise InputError(f"the zip is damaged: {broken}.", source=source, file=path.name)
     found = [name for name in names if name.lower().endswith(".shp") and not Path(name).name.startswith(".")]
     found = [name for name in found if "__MACOSX" not in name]
+    if len(found) > 1:
+        found = [name for name in found if Path(name).stem.lower() == path.stem.lower()] or found
     if len(found) != 1:
         problem = f"one shapefile is expected in the zip; there are {len(found)} ({', '.join(found)})."
         raise InputError(problem, source=source, file=path.name)
