@@ -152,6 +152,8 @@ def _decisions(row: dict[str, object] | None, pairs: pl.DataFrame) -> tuple[Deci
 
 def _notes(window: Window, pairs: pl.DataFrame) -> tuple[str, ...]:
     notes = [f"Interviews of {window.reference_period}."]
+    if window.left_out.height:
+        notes.append("Weighted sums are those of the interviews that are left; they are not scaled up to five years.")
     if pairs.height and pairs["quality"][0] != pairs["quality_reference"][0]:
         notes.append(
             f"The reference publishes quality {pairs['quality_reference'][0]}: its second allocation factor was worked "
