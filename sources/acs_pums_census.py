@@ -23,7 +23,7 @@ from sources.acs.parts import READER, Built, Parts, once
 from sources.acs.sample import SAMPLES, Sample, Unit
 from sources.framework.declare import Access, Source, SourceFile, Vintage
 from sources.framework.retrieve import RawFile, Retrieval
-from sources.framework.states import BY_POSTAL
+from sources.framework.states import BY_POSTAL, within
 
 KEY: Final = "acs_pums_census"
 PERSONS: Final = "csv_p{st}.zip"
@@ -75,19 +75,21 @@ _KINDS: Final[dict[str, _Kind]] = {
 
 
 def build(sample: Sample, unit: Unit, retrieval: Retrieval) -> Built:
-    """The `unit` table of the scope's states.
+    """The `unit` table of the states of the scope whose files can be had.
 
     Persons take their household's income from the housing file of their state, households the householder's age, sex,
-    race and Hispanic origin from the person file. Where the other file cannot be had these columns are null, and it is
-    noted. Raises `OwedError` if the table's own files cannot be had, and `InputError` for a file that is wrong.
+    race and Hispanic origin from the person file; without the other file these columns are null. What cannot be had
+    stands in `retrieval.notes["owed"]`; if that is every file of the table's own, `OwedError` is raised. Raises
+    `InputError` for a file that is wrong.
     """
     own, other = (PERSONS, HOUSING) if unit == "persons" else (HOUSING, PERSONS)
     vintage = sample.census_vintage
-    files = _by_state(retrieval.obtain(SOURCE, vintage, (own,)))
-    try:
-        others = _by_state(retrieval.obtain(SOURCE, vintage, (other,)))
-    except OwedError:
-        others = {}
+    files, owed = _files(own, vintage, retrieval)
+    if not files and owed is not None:
+        raise owed
+    others, others_owed = _files(other, vintage, retrieval)
+    if notes := [_note(error) for error in (owed, others_owed) if error is not None]:
+        retrieval.notes["owed"] = notes
     scratch = retrieval.scratch / "acs"
     done: list[Parts] = []
     for state, file in files.items():
@@ -103,6 +105,22 @@ def build(sample: Sample, unit: Unit, retrieval: Retrieval) -> Built:
     if missing := sorted(set(files) - set(others)):
         counts[f"states without their {_KINDS[other].name} file"] = missing
     return Built(pl.scan_parquet([path for parts in done for path in parts.files]), counts)
+
+
+def _files(name: str, vintage: str, retrieval: Retrieval) -> tuple[dict[str, RawFile], OwedError | None]:
+    """The files of that name by FIPS code of their state, and what is owed of them."""
+    try:
+        return _by_state(retrieval.obtain(SOURCE, vintage, (name,))), None
+    except OwedError as error:
+        # What could be had is in the store by now.
+        states = within(retrieval.scope.states)
+        names = [name.replace("{st}", state.postal.lower()) for state in states]
+        there = tuple(n for n in names if retrieval.has(SOURCE, vintage, (n,)))
+        return _by_state(retrieval.obtain(SOURCE, vintage, there)) if there else {}, error
+
+
+def _note(owed: OwedError) -> dict[str, object]:
+    return {"source": owed.source, "vintage": owed.vintage, "files": list(owed.files), "recipe": owed.recipe}
 
 
 def _by_state(files: Sequence[RawFile]) -> dict[str, RawFile]:

@@ -413,6 +413,22 @@ def test_missing_files_are_owed(make):
         make("persons", housing=housing_csv({}))
 
 
+def test_a_table_is_made_of_the_states_at_hand(tmp_path):
+    folder = tmp_path / "files" / KEY / "2018-1yr"
+    census_file(folder, persons_csv({}), "p")
+    census_file(folder, persons_csv({"ST": "44", "AGEP": "50"}), "p", state="ri")
+    census_file(folder, housing_csv({"ST": "44"}), "h", state="ri")
+    retrieval = FolderRetrieval(tmp_path / "files", tmp_path / "scratch", ("10", "44", "56"))
+    table = build("persons", 1, 2018, retrieval).collect()
+    assert table.select("state", "age", "hhincome").rows() == [("10", 30, None), ("44", 50, 60_000)]
+    owed = retrieval.notes["owed"]
+    assert [(o["source"], o["vintage"], o["files"]) for o in owed] == [
+        (KEY, "2018-1yr", ["csv_pwy.zip"]),
+        (KEY, "2018-1yr", ["csv_hde.zip", "csv_hwy.zip"]),
+    ]
+    assert retrieval.notes["acs states without their housing file"] == ["10"]
+
+
 # Declaration and real files -------------------------------------------------------------------------------------------
 
 
