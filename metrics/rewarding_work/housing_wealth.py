@@ -121,7 +121,10 @@ DEVIATIONS: Final = (
         ),
         ours="The flag of the year's own allocation, with that share worked out within the state.",
         why="PUMAs changed in 2022, and place codes are unique only within a state.",
-        effect="Flags of about a third of the cities, mostly better: Winston-Salem is weak there and strong here.",
+        effect=(
+            "Flags of 155 of 479 cities until 2021, all better, and of 192 of 480 in 2022 and 2023: Winston-Salem is "
+            "weak there and strong here."
+        ),
     ),
     Deviation(
         id="housing_wealth/identified-counties",
