@@ -85,8 +85,9 @@ PREDICTOR = Predictor(
         "long file.",
         "Home values are the owners' own estimates and capped by the agency state by state, which matters where homes "
         "are very expensive.",
-        "The group and the age are those of the householder. Figures of small groups rest on few households and move "
-        "a lot from year to year.",
+        "The group and the age are those of the householder. A share of households needs at least 30 households of the "
+        "group in the sample, a share of home value 30 of its owners; even so, figures of small groups move a lot from "
+        "year to year.",
     ),
     breaks=((2022, CONNECTICUT), (2022, NEW_PUMAS)),
 )
