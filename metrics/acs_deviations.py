@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
 from metrics.deviation import Deviation, PublishedRow
 
 _ONE_YEAR_BEFORE_2020 = (2014, 2015, 2016, 2017, 2018, 2019)
+_NO_EFFECTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def acs_deviations(predictor: str, *, five_year: bool, one_year: bool) -> tuple[Deviation, ...]:
-    """Entries of a predictor that is made from the 5-year file, the 1-year file or both."""
+def acs_deviations(
+    predictor: str,
+    *,
+    five_year: bool,
+    one_year: bool,
+    years: tuple[int, ...] | None = None,
+    effects: Mapping[str, str] = _NO_EFFECTS,
+) -> tuple[Deviation, ...]:
+    """Entries of a predictor that is made from the 5-year file, the 1-year file or both.
+
+    `years` are its data years, if they are fewer than those of the files. `effects` says more about the effect of some
+    entries on this predictor, by the last part of their id.
+    """
+    entries = _entries(predictor, five_year=five_year, one_year=one_year)
+    if years is not None:
+        entries = [_in_years(entry, years) for entry in entries]
+    known = {entry.id.removeprefix(f"{predictor}/") for entry in entries}
+    if unknown := set(effects) - known:
+        raise ValueError(f"{predictor}: no such entries: {sorted(unknown)}")
+    return tuple(
+        replace(entry, effect=f"{entry.effect} {effects.get(entry.id.removeprefix(f'{predictor}/'), '')}".strip())
+        for entry in entries
+        # Some entries touch years only that the predictor does not have.
+        if entry.rows != ()
+    )
+
+
+def _in_years(entry: Deviation, years: tuple[int, ...]) -> Deviation:
+    if entry.rows is None:
+        return entry
+    return replace(entry, rows=tuple(row for row in entry.rows if row.year in years))
+
+
+def _entries(predictor: str, *, five_year: bool, one_year: bool) -> list[Deviation]:
     years = [y for y in _ONE_YEAR_BEFORE_2020 if one_year or y in (2014, 2016, 2018)]
     entries = [
         Deviation(
@@ -59,4 +97,4 @@ def acs_deviations(predictor: str, *, five_year: bool, one_year: bool) -> tuple[
                 effect="All figures of the 2014 5-year file, values and intervals.",
             )
         )
-    return tuple(entries)
+    return entries

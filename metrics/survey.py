@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from metrics.areas import PUMA_KEY, Areas
-from metrics.cells import EVERYBODY, Figures, Filter, Grouping, rows, sampled, universe
+from metrics.cells import EVERYBODY, Figures, Filter, Grouping, Sample, rows, sampled, universe
 from metrics.replication import (
     PROBES,
     Integers,
@@ -43,12 +43,14 @@ class ShareSpec:
     """One share: which records count (`filters`), for which of them the outcome holds, and for which subgroups.
 
     `outcome` is boolean; a null outcome in the universe is an error. `groupings` starts with everybody as a rule.
+    `suppress_by` is the count below 30 of which a cell is suppressed.
     """
 
     metric: str
     filters: tuple[Filter, ...]
     outcome: pl.Expr
     groupings: tuple[Grouping, ...] = (EVERYBODY,)
+    suppress_by: Sample = "n_effective"
 
     @property
     def code(self) -> pl.Expr:
@@ -100,10 +102,11 @@ def share_estimates(
     the table `puma_allocation`; `levels` limits it. One streaming pass serves all specs.
 
     Per geography, group and metric: value = sum(w * outcome) / sum(w); n (records) and n_effective (sum of `afact` over
-    records; below 30 the cell is suppressed); se, and lb and ub clipped to 0 and 1, by successive-difference
-    replication with the t quantile of the state's design (rank of the replicate weights of all records that suppression
-    leaves at the level for the subgroup type, minus 1); numerator and denominator (weighted people in the geography);
-    quality and allocation of the crosswalk; reason. Without replicates in `weights` there is no interval.
+    records; below 30 the cell is suppressed, unless the spec counts records); se, and lb and ub clipped to 0 and 1, by
+    successive-difference replication with the t quantile of the state's design (rank of the replicate weights of all
+    records that suppression leaves at the level for the subgroup type, minus 1); numerator and denominator (weighted
+    people in the geography); quality and allocation of the crosswalk; reason. Without replicates in `weights` there is
+    no interval.
 
     `detail` adds df and t. Raises `InputError` for records in a PUMA that no county has, a missing outcome or weight.
     """
@@ -201,12 +204,12 @@ class _Cells:
         numerator = self.areas.pooled(by_puma[:, :, 1])
         denominator = self.areas.pooled(by_puma.sum(axis=2))
         count = self._dense(self.count).sum(axis=2)
-        effective = self.areas.effective(count)
-        enough = sampled(effective)
+        effective, records_of = self.areas.effective(count), self.areas.counted(count)
+        enough = sampled(effective if self.spec.suppress_by == "n_effective" else records_of)
         theta = np.where(enough, ratio(numerator[..., 0], denominator[..., 0]), np.nan)
         figures: Figures = {
             "value": theta,
-            "n": self.areas.counted(count),
+            "n": records_of,
             "n_effective": effective,
             "numerator": np.where(enough, self.areas.people(numerator[..., 0]), np.nan),
             "denominator": np.where(enough, self.areas.people(denominator[..., 0]), np.nan),
@@ -220,7 +223,7 @@ class _Cells:
             if detail:
                 figures |= {"df": df, "t": t}
         states = self.areas.pumas["state"].gather(np.unique(self.puma)).unique()
-        estimates = rows(self.areas, self.grouping, self.spec.metric, figures)
+        estimates = rows(self.areas, self.grouping, self.spec.metric, figures, suppress_by=self.spec.suppress_by)
         return estimates.filter(pl.col("state").is_in(states.implode()))
 
     def _dense(self, values: Integers) -> Integers:

@@ -14,7 +14,7 @@ from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation
 from metrics.home_values import AGE, RACES, Pooled, holdings
 from metrics.home_values_account import decisions, formula, notes, recomputed, steps
-from metrics.identified_counties import pooled_as_identified
+from metrics.home_values_reference import pooled_as_identified
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ACS1_YEARS, CONNECTICUT, NEW_PUMAS, SAMPLING_AREAS
 from schemas.estimate import empty
