@@ -10,12 +10,8 @@ from schemas.errors import InputError
 from sources.framework.strict import HTML, Raw
 
 
-def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
-    """The sheet with all cells as text, blanks and line breaks in its headers collapsed, wholly empty rows left out.
-
-    Numbers come without their display format (1040, not "1,040"); text cells keep what was typed. Raises `InputError`
-    if the bytes are no workbook or the sheet is missing or empty.
-    """
+def sheet_names(data: bytes, *, source: str, file: str) -> list[str]:
+    """Names of the sheets of a workbook (.xlsx or the older .xls). Raises `InputError` if the bytes are none."""
     import fastexcel
 
     if not data:
@@ -23,10 +19,19 @@ def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
     if data[:200].lstrip().lower().startswith(HTML):
         raise InputError("this is a web page, not a workbook.", source=source, file=file)
     try:
-        sheets = fastexcel.read_excel(data).sheet_names
+        return list(fastexcel.read_excel(data).sheet_names)
     except fastexcel.FastExcelError as error:
         problem = f"the workbook cannot be read: {str(error).splitlines()[0]}"
         raise InputError(problem, source=source, file=file) from error
+
+
+def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
+    """The sheet with all cells as text, blanks and line breaks in its headers collapsed, wholly empty rows left out.
+
+    Numbers come without their display format (1040, not "1,040"); text cells keep what was typed. Raises `InputError`
+    if the bytes are no workbook or the sheet is missing or empty.
+    """
+    sheets = sheet_names(data, source=source, file=file)
     if sheet not in sheets:
         raise InputError(f"sheet {sheet!r} is missing; there are {sheets}.", source=source, file=file)
     frame = pl.read_excel(
