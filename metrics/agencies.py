@@ -285,14 +285,18 @@ def year_on_year(before: pl.DataFrame, after: pl.DataFrame, *, factor: float = 2
     """Figures that more than doubled or halved from one year to the next: mostly agencies that came or went.
 
     Both frames have state, geo, value and optionally other key columns; returns the key, `before`, `after`, `ratio`.
-    Pairs with a value of 0 before have no ratio and are left out; from something to 0 is a ratio of 0.
+    A rise from nothing is among them, with a null ratio; nothing in both years is no change.
     """
     key = [c for c in before.columns if c != "value"]
-    both = before.rename({"value": "before"}).join(
-        after.rename({"value": "after"}), on=key, how="inner", validate="1:1"
+    both = (
+        before.rename({"value": "before"})
+        .join(after.rename({"value": "after"}), on=key, how="inner", validate="1:1")
+        .drop_nulls(["before", "after"])
+        .with_columns(ratio=_quotient(pl.col("after"), pl.col("before")))
     )
-    ratio = _quotient(pl.col("after"), pl.col("before"))
-    return both.with_columns(ratio=ratio).filter((pl.col("ratio") > factor) | (pl.col("ratio") < 1 / factor)).sort(key)
+    risen = (pl.col("before") == 0) & (pl.col("after") > 0)
+    changed = (pl.col("ratio") > factor) | (pl.col("ratio") < 1 / factor)
+    return both.filter(changed.fill_null(False) | risen).sort(key)
 
 
 def losses(agencies: pl.DataFrame, members: pl.DataFrame, events: pl.DataFrame, what: str) -> tuple[Step, ...]:

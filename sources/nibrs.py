@@ -207,7 +207,7 @@ def build_agencies(year: int, retrieval: Retrieval) -> pl.DataFrame:
         pl.col("core_city").str.to_lowercase(),
     )
     listed = raw.frame.height
-    raw.drop_rows(pl.col("state").is_in(TERRITORIES))
+    raw.drop_rows(pl.col("state").is_in(TERRITORIES).fill_null(False))
     territories = listed - raw.frame.height
     fips = {s.name.lower(): s.fips for s in STATES}
     postal = {s.name.lower(): s.postal for s in STATES}
