@@ -20,7 +20,7 @@ WITHOUT_CROSSWALK: Final = 2000
 class Window:
     """Records that can be allocated and the period they describe, for example `2014-2018` or `2012-2014`.
 
-    `left_out` has survey_year, puma_vintage and records (their number) of the interviews without a crosswalk.
+    `left_out` has survey_year, puma_vintage and records (their number) of the interviews that are not in `records`.
     """
 
     records: pl.LazyFrame
@@ -34,12 +34,16 @@ def one_year(records: pl.LazyFrame, year: int) -> Window:
     return Window(records, str(year), pl.DataFrame(schema=schema))
 
 
-def five_years(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Window:
+def five_years(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, *, by_code: bool = False) -> Window:
     """The 5-year file ending in `year`, without interviews coded to PUMAs of 2000.
 
     `records` has survey_year and puma_vintage, `allocation` is the year's table `puma_allocation`. Records of another
-    vintage that the table does not know stay in, where the survey functions refuse them.
+    vintage that the table does not know stay in, where the survey functions refuse them. `by_code` takes every PUMA
+    code for one of the table's, whatever its vintage, and leaves out the codes that the table does not have: what the
+    reference does.
     """
+    if by_code:
+        return _five_years_by_code(records, allocation, year)
     known = allocation.select("puma_vintage").unique().collect()["puma_vintage"]
     found = (
         records.group_by("survey_year", "puma_vintage")
@@ -53,3 +57,20 @@ def five_years(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Wi
         records = records.filter(pl.col("puma_vintage") != WITHOUT_CROSSWALK)
     first = kept["survey_year"].to_list()[0] if kept.height else year - 4
     return Window(records, f"{first}-{year}", left_out)
+
+
+def _five_years_by_code(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Window:
+    known = allocation.filter(pl.col("level") == "county").select("state", "puma", "puma_vintage").unique()
+    # m:1, a code stands once in each state, as a year's table has one vintage. Quantiles need the order of records.
+    joined = records.rename({"puma_vintage": "own_vintage"}).join(
+        known, on=["state", "puma"], how="left", maintain_order="left"
+    )
+    lost = pl.col("puma_vintage").is_null()
+    left_out = (
+        joined.filter(lost)
+        .group_by("survey_year", pl.col("own_vintage").alias("puma_vintage"))
+        .agg(pl.len().cast(pl.Int64).alias("records"))
+        .collect(engine="streaming")
+        .sort("survey_year", "puma_vintage")
+    )
+    return Window(joined.filter(~lost).drop("own_vintage"), f"{year - 4}-{year}", left_out)

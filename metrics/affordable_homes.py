@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from metrics.acs_recodes import INCOME_NOT_AVAILABLE
 from metrics.areas import GEO_KEY, PUMA_KEY, Areas
 from metrics.income_limits import LIMITS
 from metrics.replication import Integers
@@ -35,7 +36,6 @@ VACANT: Final = (pl.col("gq") == 0) & pl.col("vacancy").is_in([1, 2, 3])
 
 NO_OWNER_COST: Final = 99_999
 NO_VALUE: Final = 9_999_999
-NO_INCOME: Final = 9_999_999
 
 # A buyer of a vacant home: ten percent down, 30 years at 6 percent, mortgage insurance of 0.7 percent of the loan a
 # year, and property tax and insurance of a quarter of principal and interest.
@@ -65,7 +65,7 @@ def homes(households: pl.LazyFrame) -> pl.LazyFrame:
     gross = pl.when(pl.col("rentgrs") > 0).then(pl.col("rentgrs"))
     contract = pl.when(pl.col("rent") > 0).then(pl.col("rent"))
     own = pl.when(pl.col("owncost") != NO_OWNER_COST).then(pl.col("owncost"))
-    income = pl.when(pl.col("hhincome") != NO_INCOME).then(pl.col("hhincome"))
+    income = pl.when(pl.col("hhincome") != INCOME_NOT_AVAILABLE).then(pl.col("hhincome"))
     value = pl.when(pl.col("valueh") != NO_VALUE).then(pl.col("valueh"))
     adjust = pl.col("adjust")
     return households.filter(OCCUPIED | VACANT).select(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,9 @@ class Grouping:
     code: pl.Expr
 
 
+Sample = Literal["n_effective", "n"]
+"""The count that must reach the minimum: allocation factors added up over records, or the records themselves."""
+
 EVERYBODY: Final = Grouping("all", (ALL,), pl.lit(0, dtype=pl.UInt8))
 
 
@@ -49,13 +52,20 @@ def universe(filters: tuple[Filter, ...]) -> pl.Expr:
     return reduce(and_, (f.keep for f in filters)).fill_null(False)
 
 
-def rows(areas: Areas, grouping: Grouping, metric: str, figures: Mapping[str, npt.NDArray[Any]]) -> pl.DataFrame:
+def rows(
+    areas: Areas,
+    grouping: Grouping,
+    metric: str,
+    figures: Mapping[str, npt.NDArray[Any]],
+    *,
+    suppress_by: Sample = "n_effective",
+) -> pl.DataFrame:
     """Cells (geographies x labels) as `Estimate` columns, without year and sample.
 
     Each array of `figures` has a row per geography and a column per label; NaN means missing. `value`, `n` and
     `n_effective` must be there; `lb` and `ub` only where an interval is wanted; further arrays become columns of their
-    name. A value is only given where the effective sample suffices. Where it does not, everything that the value could
-    be told from is missing, too.
+    name. A value is only given where the sample (`suppress_by`) suffices. Where it does not, everything that the value
+    could be told from is missing, too.
     """
     cells = areas.cells(grouping.kind, grouping.labels).with_columns(
         pl.lit(metric).alias("metric"), *(pl.Series(name, values.reshape(-1)) for name, values in figures.items())
@@ -65,7 +75,7 @@ def rows(areas: Areas, grouping: Grouping, metric: str, figures: Mapping[str, np
     bounded = {"lb", "ub"} <= set(cells.columns)
     no_bound = (pl.col("lb").is_null() | pl.col("ub").is_null()) if bounded else pl.lit(False)
     reason = (
-        pl.when(pl.col("n_effective") < MINIMUM_SAMPLE)
+        pl.when(pl.col(suppress_by) < MINIMUM_SAMPLE)
         .then(pl.lit("effective sample below 30"))
         .when(missing)
         .then(pl.lit("denominator is zero"))
@@ -85,6 +95,6 @@ def rows(areas: Areas, grouping: Grouping, metric: str, figures: Mapping[str, np
     return cells.select(*(c for c in COLUMNS if c in cells.columns), *extra)
 
 
-def sampled(effective: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Cells whose effective sample is not below the minimum."""
-    return np.asarray(effective >= MINIMUM_SAMPLE)
+def sampled(count: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Cells whose sample is not below the minimum."""
+    return np.asarray(count >= MINIMUM_SAMPLE)

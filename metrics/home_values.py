@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from metrics import acs_recodes
 from metrics.allocation import SCALE
 from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import Figures, sampled
@@ -20,9 +21,12 @@ from metrics.replication import HOUSEHOLD_WEIGHTS, Floats, Integers, Weights, ra
 from schemas.errors import InputError
 from schemas.labels import HOUSEHOLDER_AGE
 
-RACES: Final = ("black_nh", "hispanic", "other_nh", "white_nh")
+RACES: Final = dict(
+    zip(("black_nh", "white_nh", "other_nh", "hispanic"), acs_recodes.RACE_ETHNICITY.labels, strict=True)
+)
+"""Name in column names -> published label, in the order of the codes."""
 
-HOUSEHOLDS: Final = pl.col("gq").is_in([1, 2, 5])
+HOUSEHOLDS: Final = acs_recodes.HOUSEHOLD_POPULATION.keep
 """Households; neither group quarters nor vacant units."""
 
 NO_VALUE: Final = 9_999_999
@@ -35,31 +39,19 @@ KNOWN: Final = pl.all_horizontal(pl.col(c).is_not_null() for c in ("age", "race"
 """There is a record of the householder."""
 
 
-def race_code() -> pl.Expr:
-    """Position in `RACES`: Hispanic of any race; else white, black, or all others."""
-    at = {race: pl.lit(i, dtype=pl.Int8) for i, race in enumerate(RACES)}
-    return (
-        pl.when(~KNOWN)
-        .then(None)
-        .when(pl.col("hispan") != 0)
-        .then(at["hispanic"])
-        .when(pl.col("race") == 1)
-        .then(at["white_nh"])
-        .when(pl.col("race") == 2)
-        .then(at["black_nh"])
-        .otherwise(at["other_nh"])
-    )
+RACE: Final = pl.when(KNOWN).then(acs_recodes.RACE_ETHNICITY.code)
+"""Position in `RACES`."""
 
 
-def age_code() -> pl.Expr:
-    """Position in `HOUSEHOLDER_AGE`."""
-    older = HOUSEHOLDER_AGE.index("Age 45 and Over")
-    return pl.when(KNOWN).then(pl.when(pl.col("age") >= OLDER_FROM).then(older).otherwise(1 - older).cast(pl.Int8))
+_OLDER: Final = HOUSEHOLDER_AGE.index("Age 45 and Over")
+
+AGE: Final = pl.when(KNOWN).then(pl.when(pl.col("age") >= OLDER_FROM).then(_OLDER).otherwise(1 - _OLDER).cast(pl.Int8))
+"""Position in `HOUSEHOLDER_AGE`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Holdings:
-    """Sums by PUMA (as in `Areas`), race (`RACES`) and age (`HOUSEHOLDER_AGE`); a last axis for the weights.
+    """Sums by PUMA (as in `Areas`), race (order of `RACES`) and age (`HOUSEHOLDER_AGE`); a last axis for the weights.
 
     `households`: sums of weights, `value`: of weight times home value in dollars, the full weight first, then the
     replicates, if there are any. `household_records` and `owner_records` (homes of known value) have no last axis.
@@ -121,7 +113,7 @@ class Pooled:
         Given are shares with an effective sample of 30 or more, of the group's owners for values, of its households for
         households, of both for the ratio. With `every_sample` one record is enough.
         """
-        at = (slice(None), RACES.index(race), slice(None))
+        at = (slice(None), list(RACES).index(race), slice(None))
         enough_owners, enough_households = sampled(self.effective_owners[at]), sampled(self.effective_households[at])
         if every_sample:
             enough_owners, enough_households = self.owner_records[at] > 0, self.household_records[at] > 0
@@ -217,7 +209,7 @@ def _sums(households: pl.LazyFrame, weights: Weights) -> pl.DataFrame:
     owned = OWNED.fill_null(False)
     value = pl.when(owned).then(pl.col("valueh")).otherwise(0)
     return (
-        households.with_columns(race_code().alias("race_code"), age_code().alias("age_code"))
+        households.with_columns(RACE.alias("race_code"), AGE.alias("age_code"))
         .group_by(*PUMA_KEY, "race_code", "age_code")
         .agg(
             pl.len().cast(pl.Int64).alias("household_records"),

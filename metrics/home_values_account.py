@@ -10,7 +10,7 @@ import polars as pl
 from metrics.allocation import SCALE
 from metrics.areas import MINIMUM_SAMPLE
 from metrics.explanation import Cell, Decision, Step
-from metrics.home_values import HOUSEHOLDS, OWNED, RACES, age_code, race_code
+from metrics.home_values import AGE, HOUSEHOLDS, OWNED, RACE, RACES
 from schemas.labels import HOUSEHOLDER_AGE
 
 _SUMS: Final = ("group_value", "all_value", "group_households", "all_households")
@@ -56,8 +56,9 @@ def steps(cell: Cell, race: str, everything: pl.LazyFrame, local: pl.LazyFrame) 
         .collect(engine="streaming")
         .row(0)
     )
-    of_age = pl.lit(value=True) if cell.subgroup_type == "all" else age_code() == HOUSEHOLDER_AGE.index(cell.subgroup)
-    of_race = of_age & (race_code() == RACES.index(race))
+    everybody = cell.subgroup_type == "all"
+    of_age = HOUSEHOLDS if everybody else AGE.eq(HOUSEHOLDER_AGE.index(cell.subgroup))
+    of_race = of_age & RACE.eq(list(RACES).index(race))
     here, aged, group, owners = (
         local.filter(HOUSEHOLDS)
         .select(
@@ -73,9 +74,9 @@ def steps(cell: Cell, race: str, everything: pl.LazyFrame, local: pl.LazyFrame) 
         Step("households (GQ 1, 2, 5)", units, households),
         Step(f"PUMAs that touch {cell.level} {cell.state}{cell.geo}", households, here),
     ]
-    if cell.subgroup_type != "all":
+    if not everybody:
         found.append(Step(f"householders: {cell.subgroup}", here, aged))
-    found.append(Step(f"householders of group {race}", aged, group))
+    found.append(Step(f"householders: {RACES[race]}", aged, group))
     found.append(Step("owners of a home of known value", group, owners))
     return tuple(found)
 

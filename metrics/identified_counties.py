@@ -1,91 +1,116 @@
-"""Home values with households in the counties that the file names, as the reference adds them up.
+"""Households whose county the file names: for counties they count there, for places by the factors of their PUMA.
 
-For comparisons with published figures only. IPUMS names the county of a household where a county is made of whole
-PUMAs. The reference puts such a household there with its full weight, once for every county that its PUMA touches; all
-others are allocated by `afact`. Places are not affected. Method file housing_wealth.md, sections 4 and 9.
+IPUMS names the county (COUNTYFIP) where it follows from the PUMA. Such a household belongs wholly to its county,
+whatever the PUMA's factors; all others are spread by the factors over the counties that their PUMA touches. To let one
+pass over the records serve both levels, PUMAs are divided into units: the households of a PUMA for which one county is
+named are a unit of their own. Method file digital_access.md, section 4.
 """
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
 import polars as pl
 
-from metrics.allocation import SCALE
-from metrics.areas import PUMA_KEY, Areas
-from metrics.home_values import HOUSEHOLDS, OWNED, Pooled, age_code, holdings, race_code
-from metrics.replication import Integers
+from metrics.allocation import ALLOCATION, SCALE, estimation_areas
+from metrics.areas import GEO_KEY, PUMA_KEY
 
-_NAMED = pl.col("countyfip").is_not_null()
+MARK: Final = "c"
+"""Between PUMA and county in the code of a unit: `01801c067`."""
+
+_AT_COUNTY: Final = pl.col("level") == "county"
+_HOUSEHOLD_KEY: Final = (*PUMA_KEY, "countyfip")
 
 
-def pooled_as_identified(records: pl.LazyFrame, areas: Areas, *, all_ages: bool) -> Pooled:
-    """Sums by geography, race and age in units of 1 / SCALE; the full weight only.
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Records and allocation table by unit instead of PUMA; the unit's code stands in the column `puma`.
 
-    Effective numbers of records are those of the allocation. `all_ages` leaves one position on the axis of ages.
+    `areas` has level, state, geo, estimation_area, n_areas. `named` has state, puma, puma_vintage, countyfip, records
+    (households whose county is named) and `known`: whether the allocation table has that county for that PUMA. If not,
+    the households are allocated like those of no named county.
     """
-    everyone = holdings(records, areas, replicates=False)
-    unnamed = holdings(records.filter(~_NAMED), areas, replicates=False)
-    named = _named(records, areas)
-    if all_ages:
-        everyone, unnamed = everyone.of_all_ages(), unnamed.of_all_ages()
-        named = named.with_columns(pl.lit(0).alias("age_code"))
-    at = tuple(named[c].to_numpy().astype(np.int64) for c in ("geo_ix", "race_code", "age_code"))
-    county = (areas.geos["level"] == "county").to_numpy()[:, None, None]
 
-    def summed(column: str, everyone: Integers, unnamed: Integers, factor: Integers, unit: int) -> Integers:
-        """Places from everyone; counties from the unnamed and, in full, from those named there."""
-        allocated = (
-            np.add.reduceat(by_puma[areas.pair_puma] * factor[:, None, None], areas.starts, axis=0)
-            for by_puma in (unnamed, everyone)
-        )
-        out: Integers = np.where(county, *allocated)
-        np.add.at(out, at, named[column].to_numpy() * named["times"].to_numpy() * unit)
-        return out
-
-    afact, one = areas.afact_10k, np.ones_like(areas.afact_10k)
-    return dataclasses.replace(
-        Pooled.of(everyone, areas),
-        households=summed("households", everyone.households[..., 0], unnamed.households[..., 0], afact, SCALE)[
-            ..., None
-        ],
-        value=summed("value", everyone.value[..., 0], unnamed.value[..., 0], afact, SCALE)[..., None],
-        household_records=summed("household_records", everyone.household_records, unnamed.household_records, one, 1),
-        owner_records=summed("owner_records", everyone.owner_records, unnamed.owner_records, one, 1),
-        unit=np.full(areas.geos.height, 1 / SCALE),
-    )
+    records: pl.LazyFrame
+    allocation: pl.DataFrame
+    areas: pl.DataFrame
+    named: pl.DataFrame
 
 
-def _named(records: pl.LazyFrame, areas: Areas) -> pl.DataFrame:
-    """Sums of the households whose county is named, by county (`geo_ix`), PUMA, race and age.
+def by_unit(records: pl.LazyFrame, puma_allocation: pl.LazyFrame, *, copies: bool = False) -> Units:
+    """Divide PUMAs into units. `records` has state, puma, puma_vintage and countyfip (null where none is named).
 
-    `times` is how many counties the PUMA touches.
+    `copies` counts a household of a named county once per county that its PUMA touches, each time with its full weight:
+    what the reference does.
     """
-    touched = (
-        pl.DataFrame(
-            {"ix": areas.pumas["ix"].gather(areas.pair_puma), "level": areas.geos["level"].gather(areas.pair_geo)}
-        )
-        .filter(pl.col("level") == "county")
-        .group_by("ix")
-        .agg(pl.len().cast(pl.Int64).alias("times"))
+    table = puma_allocation.collect()
+    found = records.group_by(_HOUSEHOLD_KEY).agg(pl.len().alias("records")).collect(engine="streaming")
+    pairs = table.filter(_AT_COUNTY).select(
+        *PUMA_KEY,
+        pl.col("geo").alias("countyfip"),
+        pl.lit(True).alias("known"),
+        pl.len().over(PUMA_KEY).alias("counties"),
     )
-    pumas = areas.pumas.join(touched, on="ix", how="inner", validate="1:1")
-    counties = areas.geos.with_row_index("geo_ix").filter(pl.col("level") == "county").select("geo_ix", "state", "geo")
-    owned = OWNED.fill_null(False)
-    weight = pl.col("hhwt").cast(pl.Int64)
-    return (
-        records.filter(HOUSEHOLDS, _NAMED)
-        .with_columns(race_code().alias("race_code"), age_code().alias("age_code"))
-        .filter(pl.col("race_code").is_not_null())
-        .group_by(*PUMA_KEY, "countyfip", "race_code", "age_code")
-        .agg(
-            weight.sum().alias("households"),
-            (weight * pl.when(owned).then(pl.col("valueh")).otherwise(0)).sum().alias("value"),
-            pl.len().cast(pl.Int64).alias("household_records"),
-            owned.sum().cast(pl.Int64).alias("owner_records"),
-        )
-        .collect(engine="streaming")
-        .join(pumas, on=PUMA_KEY, how="inner", validate="m:1")
-        .join(counties, left_on=["state", "countyfip"], right_on=["state", "geo"], how="inner", validate="m:1")
+    found = found.join(pairs, on=_HOUSEHOLD_KEY, how="left", validate="1:1").with_columns(
+        pl.col("known").fill_null(False)
     )
+    named = found.filter(pl.col("countyfip").is_not_null()).drop("counties").sort(_HOUSEHOLD_KEY)
+    if not named["known"].any():
+        return Units(records, table, estimation_areas(table), named)
+
+    units = _units(found, copies=copies)
+    # 1:m for copies only. Each household finds its unit; where no county is named the unit is the PUMA.
+    of_household = units.filter(pl.col("countyfip").is_not_null()).select(*_HOUSEHOLD_KEY, "unit")
+    divided = records.join(of_household.lazy(), on=_HOUSEHOLD_KEY, how="left")
+    allocation = _allocated(table, units)
+    return Units(
+        records=divided.with_columns(pl.coalesce("unit", "puma").alias("puma")).drop("unit"),
+        allocation=allocation,
+        areas=_areas(table, allocation),
+        named=named,
+    )
+
+
+def _units(found: pl.DataFrame, *, copies: bool) -> pl.DataFrame:
+    """Key of the household, county (only if known), copy (from 1 on), unit: its code."""
+    number = pl.when(pl.col("known") & copies).then("counties").otherwise(1)
+    units = found.with_columns(pl.int_ranges(1, number + 1).alias("copy")).explode("copy")
+    first = pl.format("{}{}{}", "puma", pl.lit(MARK), "countyfip")
+    code = pl.when(pl.col("copy") == 1).then(first).otherwise(pl.format("{}x{}", first, "copy"))
+    return units.select(
+        *_HOUSEHOLD_KEY,
+        pl.when("known").then("countyfip").alias("county"),
+        "copy",
+        pl.when("known").then(code).otherwise("puma").alias("unit"),
+    )
+
+
+def _allocated(table: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """The allocation table by unit: a named county has its units wholly; PUMAs without records stay as they are."""
+    own = units.select(*PUMA_KEY, "county", "copy", "unit").unique()
+    # m:m, a PUMA has several geographies and may have several units.
+    rows = table.join(own, on=PUMA_KEY, how="left").with_columns(pl.coalesce("unit", "puma").alias("puma"))
+    named = pl.col("county").is_not_null()
+    belongs = ~named | (pl.col("county") == pl.col("geo"))
+    rows = rows.filter(pl.when(_AT_COUNTY).then(belongs).otherwise(pl.col("copy").fill_null(1) == 1))
+    whole = _AT_COUNTY & named
+    return rows.with_columns(
+        pl.when(whole).then(1.0).otherwise("afact").alias("afact"),
+        pl.when(whole).then(SCALE).otherwise("afact_10k").alias("afact_10k"),
+        pl.len().over(GEO_KEY).alias("n_pumas"),
+    ).select(pl.col(c).cast(t) for c, t in ALLOCATION.items())
+
+
+def _areas(table: pl.DataFrame, allocation: pl.DataFrame) -> pl.DataFrame:
+    """Estimation areas: those of PUMAs, but a county that has a named unit shares its figure with no other."""
+    named = allocation.filter(_AT_COUNTY, pl.col("puma").str.contains(MARK, literal=True)).select(GEO_KEY).unique()
+    counties = estimation_areas(allocation.filter(_AT_COUNTY)).join(
+        named.with_columns(pl.lit(True).alias("named")), on=GEO_KEY, how="left", validate="1:1"
+    )
+    own = pl.format("{}-{}{}", "level", "state", "geo")
+    counties = counties.with_columns(
+        pl.when("named").then(own).otherwise("estimation_area").alias("estimation_area")
+    ).with_columns(pl.len().over("estimation_area").cast(pl.Int32).alias("n_areas"))
+    places = estimation_areas(table.filter(~_AT_COUNTY))
+    return pl.concat([counties.drop("named"), places]).sort(GEO_KEY)

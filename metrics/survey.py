@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from metrics.areas import PUMA_KEY, Areas
-from metrics.cells import EVERYBODY, Figures, Filter, Grouping, rows, sampled, universe
+from metrics.cells import EVERYBODY, Figures, Filter, Grouping, Sample, rows, sampled, universe
 from metrics.replication import (
     PROBES,
     Integers,
@@ -41,12 +43,14 @@ class ShareSpec:
     """One share: which records count (`filters`), for which of them the outcome holds, and for which subgroups.
 
     `outcome` is boolean; a null outcome in the universe is an error. `groupings` starts with everybody as a rule.
+    `suppress_by` is the count below 30 of which a cell is suppressed.
     """
 
     metric: str
     filters: tuple[Filter, ...]
     outcome: pl.Expr
     groupings: tuple[Grouping, ...] = (EVERYBODY,)
+    suppress_by: Sample = "n_effective"
 
     @property
     def code(self) -> pl.Expr:
@@ -98,10 +102,11 @@ def share_estimates(
     the table `puma_allocation`; `levels` limits it. One streaming pass serves all specs.
 
     Per geography, group and metric: value = sum(w * outcome) / sum(w); n (records) and n_effective (sum of `afact` over
-    records; below 30 the cell is suppressed); se, and lb and ub clipped to 0 and 1, by successive-difference
-    replication with the t quantile of the state's design (rank of the replicate weights of all records that suppression
-    leaves at the level for the subgroup type, minus 1); numerator and denominator (weighted people in the geography);
-    quality and allocation of the crosswalk; reason. Without replicates in `weights` there is no interval.
+    records; below 30 the cell is suppressed, unless the spec counts records); se, and lb and ub clipped to 0 and 1, by
+    successive-difference replication with the t quantile of the state's design (rank of the replicate weights of all
+    records that suppression leaves at the level for the subgroup type, minus 1); numerator and denominator (weighted
+    people in the geography); quality and allocation of the crosswalk; reason. Without replicates in `weights` there is
+    no interval.
 
     `detail` adds df and t. Raises `InputError` for records in a PUMA that no county has, a missing outcome or weight.
     """
@@ -131,31 +136,35 @@ def share_estimates(
 def puma_sums(records: pl.LazyFrame, areas: Areas, specs: Sequence[ShareSpec], weights: Weights) -> PumaSums:
     """The one streaming pass: sums of all weights by PUMA, outcome and groups of every spec."""
     names = [f"code_{i}" for i in range(len(specs))]
+    inside = reduce(or_, (universe(s.filters) for s in specs))
     # Any split of a PUMA's records into parts will do; this one does not depend on their order.
-    mixed = pl.sum_horizontal(
-        pl.col(c).cast(pl.Int64) * m for c, m in zip(weights.columns[-3:], (1, 7, 13), strict=False)
-    )
+    some = zip(weights.columns[-3:], (1, 7, 13), strict=False)
+    mixed = pl.sum_horizontal(pl.col(c).cast(pl.Int64) * prime for c, prime in some)
     frame = (
-        records.filter(pl.any_horizontal(universe(s.filters) for s in specs))
+        records.filter(inside)
         .select(*PUMA_KEY, *weights.columns, *(s.code.alias(c) for c, s in zip(names, specs, strict=True)))
         # m:1, each PUMA stands once in `areas`; saying so with `validate` would take the join out of the stream.
         .join(_parts(areas).lazy(), on=PUMA_KEY, how="left")
-        .group_by("ix", "required", *names, (mixed % pl.col("parts")).alias("part"))
+        .group_by("ix", *names, (mixed % pl.col("parts")).alias("part"))
         .agg(
             pl.len().cast(pl.Int64).alias("n"),
-            pl.any_horizontal(pl.col(c).is_null() for c in weights.columns).any().alias("hole"),
+            *(pl.col(c).null_count().alias(f"missing {c}") for c in weights.columns),
             *(pl.col(c).cast(pl.Int64).sum() for c in weights.columns),
         )
         .collect(engine="streaming")
         .sort("ix", *names, "part", nulls_last=True)
     )
-    if frame["hole"].any():
-        raise InputError("a weight is missing in the universe.", source=SOURCE, column=weights.full)
+    for column in weights.columns:
+        if frame[f"missing {column}"].sum():
+            raise InputError("a weight is missing in the universe.", source=SOURCE, column=column)
     for name, spec in zip(names, specs, strict=True):
         if (frame[name] < 0).any():
             raise InputError(f"the outcome of {spec.metric} is missing in its universe.", source=SOURCE)
-    if areas.has_counties and not frame["required"].fill_null(False).all():
-        raise areas.unknown_pumas(records.filter(pl.any_horizontal(universe(s.filters) for s in specs)))
+    if (
+        areas.has_counties
+        and not frame["ix"].is_in(areas.pumas.filter("required")["ix"].implode()).fill_null(False).all()
+    ):
+        raise areas.unknown_pumas(records.filter(inside))
     outside = int(frame.filter(pl.col("ix").is_null())["n"].sum())
     frame = frame.filter(pl.col("ix").is_not_null())
     return PumaSums(frame.select("ix", *names, "n"), frame.select(weights.columns).to_numpy(), outside)
@@ -170,7 +179,7 @@ def _parts(areas: Areas) -> pl.DataFrame:
         .group_by("ix")
         .agg(pl.col("parts").max().cast(pl.Int64))
     )
-    return areas.pumas.join(parts, on="ix", how="left", validate="1:1").select(*PUMA_KEY, "ix", "required", "parts")
+    return areas.pumas.join(parts, on="ix", how="left", validate="1:1").select(*PUMA_KEY, "ix", "parts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,12 +204,12 @@ class _Cells:
         numerator = self.areas.pooled(by_puma[:, :, 1])
         denominator = self.areas.pooled(by_puma.sum(axis=2))
         count = self._dense(self.count).sum(axis=2)
-        effective = self.areas.effective(count)
-        enough = sampled(effective)
+        effective, records_of = self.areas.effective(count), self.areas.counted(count)
+        enough = sampled(effective if self.spec.suppress_by == "n_effective" else records_of)
         theta = np.where(enough, ratio(numerator[..., 0], denominator[..., 0]), np.nan)
         figures: Figures = {
             "value": theta,
-            "n": self.areas.counted(count),
+            "n": records_of,
             "n_effective": effective,
             "numerator": np.where(enough, self.areas.people(numerator[..., 0]), np.nan),
             "denominator": np.where(enough, self.areas.people(denominator[..., 0]), np.nan),
@@ -214,7 +223,7 @@ class _Cells:
             if detail:
                 figures |= {"df": df, "t": t}
         states = self.areas.pumas["state"].gather(np.unique(self.puma)).unique()
-        estimates = rows(self.areas, self.grouping, self.spec.metric, figures)
+        estimates = rows(self.areas, self.grouping, self.spec.metric, figures, suppress_by=self.spec.suppress_by)
         return estimates.filter(pl.col("state").is_in(states.implode()))
 
     def _dense(self, values: Integers) -> Integers:

@@ -1,15 +1,20 @@
-"""The account of one share: its PUMAs with factors and sums, the filters, and the thresholds that decided."""
+"""The account of one share: its PUMAs with factors and sums, the filters, and the thresholds that decided.
+
+Steps, thresholds and notes that quantiles have as well are public here.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import polars as pl
 
+from metrics.acs_owed import lacking
 from metrics.acs_window import Window
 from metrics.allocation import SCALE
 from metrics.areas import MINIMUM_SAMPLE, PUMA_KEY
-from metrics.cells import universe
+from metrics.cells import Filter, Grouping, Sample, universe
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.replication import Weights
 from metrics.survey import ShareSpec, share_estimates
@@ -35,9 +40,8 @@ def explain_share(
     grouping = next(g for g in spec.groupings if g.kind == cell.subgroup_type)
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
     pairs = puma_allocation.filter(here).sort("puma").collect()
-    in_universe, member = universe(spec.filters), grouping.code == grouping.labels.index(cell.subgroup)
-
-    chosen = window.records.join(pairs.lazy().select(PUMA_KEY), on=PUMA_KEY, how="semi").filter(in_universe)
+    member = member_of(grouping, cell)
+    chosen = in_area(window, pairs, spec.filters)
     weight = pl.col(weights.full).cast(pl.Int64)
     sums = (
         chosen.filter(member)
@@ -54,7 +58,7 @@ def explain_share(
 
     state = window.records.filter(pl.col("state") == cell.state)
     areas = puma_allocation.filter(pl.col("state") == cell.state)
-    alone = ShareSpec(spec.metric, spec.filters, spec.outcome, (grouping,))
+    alone = replace(spec, groupings=(grouping,))
     found = share_estimates(state, areas, [alone], weights=weights, sample=cell.sample, detail=True).filter(
         here & (pl.col("subgroup") == cell.subgroup)
     )
@@ -65,10 +69,21 @@ def explain_share(
         recomputed=recomputed,
         inputs=inputs.drop("afact_10k"),
         tables=tables,
-        steps=_steps(cell, spec, window, chosen, member),
-        decisions=_decisions(row, pairs),
-        notes=_notes(window, pairs),
+        steps=filter_steps(cell, spec.filters, window, chosen, member),
+        decisions=(*sample_decisions(row, pairs, spec.suppress_by), *_interval(row)),
+        notes=area_notes(cell, window, pairs, spec.filters, grouping),
     )
+
+
+def member_of(grouping: Grouping, cell: Cell) -> pl.Expr:
+    """Whether a record belongs to the cell's group."""
+    return grouping.code == grouping.labels.index(cell.subgroup)
+
+
+def in_area(window: Window, pairs: pl.DataFrame, filters: tuple[Filter, ...]) -> pl.LazyFrame:
+    """The universe's records in the PUMAs of one geography, in the order of the file."""
+    of_area = (pl.col(column).is_in(pairs[column].unique().implode()) for column in PUMA_KEY)
+    return window.records.filter(*of_area).filter(universe(filters))
 
 
 def _ratio(inputs: pl.DataFrame) -> float | None:
@@ -93,9 +108,12 @@ def _formula(cell: Cell, inputs: pl.DataFrame, value: float | None) -> str:
     return f"{result} = ({side('numerator')}) / ({side('denominator')})"
 
 
-def _steps(cell: Cell, spec: ShareSpec, window: Window, chosen: pl.LazyFrame, member: pl.Expr) -> tuple[Step, ...]:
+def filter_steps(
+    cell: Cell, filters: tuple[Filter, ...], window: Window, chosen: pl.LazyFrame, member: pl.Expr
+) -> tuple[Step, ...]:
+    """From the records of the file to those of the cell. `chosen` are the universe's records in the cell's PUMAs."""
     kept, counts = pl.lit(True), [pl.len().alias("all")]
-    for i, step in enumerate(spec.filters):
+    for i, step in enumerate(filters):
         kept = kept & step.keep.fill_null(False)
         counts.append(kept.sum().alias(f"filter {i}"))
     national = window.records.select(counts).collect(engine="streaming").row(0)
@@ -106,7 +124,7 @@ def _steps(cell: Cell, spec: ShareSpec, window: Window, chosen: pl.LazyFrame, me
         years = " and ".join(str(y) for y in window.left_out["survey_year"].unique().sort())
         note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no crosswalk exists"
         steps.append(Step("PUMAs with a crosswalk", national[0] + lost, national[0], note))
-    for step, before, after in zip(spec.filters, national[:-1], national[1:], strict=True):
+    for step, before, after in zip(filters, national[:-1], national[1:], strict=True):
         steps.append(Step(step.name, before, after))
     steps.append(Step(f"PUMAs that touch {cell.level} {cell.state}{cell.geo}", national[-1], local["all"][0]))
     if cell.subgroup_type != "all":
@@ -114,20 +132,24 @@ def _steps(cell: Cell, spec: ShareSpec, window: Window, chosen: pl.LazyFrame, me
     return tuple(steps)
 
 
-def _decisions(row: dict[str, object] | None, pairs: pl.DataFrame) -> tuple[Decision, ...]:
+def sample_decisions(
+    row: dict[str, Any] | None, pairs: pl.DataFrame, suppress_by: Sample = "n_effective"
+) -> tuple[Decision, ...]:
+    """Whether the sample suffices, and the quality of the allocation. `row` are the cell's figures."""
     if row is None or pairs.height == 0:
         return (Decision("PUMAs of the area with records in the file", 0.0, "none -> missing", "the value is missing"),)
-    effective, value, quality = row["n_effective"], row["value"], pairs["quality"][0]
-    enough = isinstance(effective, float) and effective >= MINIMUM_SAMPLE
+    names = {"n_effective": "effective sample (sum of afact over records)", "n": "records of the group in the PUMAs"}
+    enough = row[suppress_by] >= MINIMUM_SAMPLE
     decisions = [
         Decision(
-            "effective sample (sum of afact over records)",
-            float(effective) if isinstance(effective, float) else None,
+            names[suppress_by],
+            float(row[suppress_by]),
             f"below {MINIMUM_SAMPLE} -> missing",
             "the value stands" if enough else "the value is missing",
         )
     ]
-    if value is not None:
+    if row["value"] is not None:
+        quality = pairs["quality"][0]
         decisions.append(
             Decision(
                 "allocation quality (sum of afact x afact2)",
@@ -136,22 +158,33 @@ def _decisions(row: dict[str, object] | None, pairs: pl.DataFrame) -> tuple[Deci
                 f"quality {quality}" + (f", {row['reason']}" if quality != 1 else ""),
             )
         )
-        t = row["t"]
-        outcome = f"t = {t:.6f}" if isinstance(t, float) else "no interval"
-        df = row["df"]
-        decisions.append(
-            Decision(
-                "degrees of freedom (rank of the state's replicate weights - 1)",
-                float(df) if isinstance(df, int) else None,
-                "below 1 -> no interval; else value -/+ t x se, cut to 0 and 1",
-                f"{outcome}, se = {row['se']}, lb = {row['lb']}, ub = {row['ub']}",
-            )
-        )
     return tuple(decisions)
 
 
-def _notes(window: Window, pairs: pl.DataFrame) -> tuple[str, ...]:
+def _interval(row: dict[str, Any] | None) -> tuple[Decision, ...]:
+    if row is None or row["value"] is None or "df" not in row:
+        return ()
+    t = row["t"]
+    return (
+        Decision(
+            "degrees of freedom (rank of the state's replicate weights - 1)",
+            float(row["df"]),
+            "below 1 -> no interval; else value -/+ t x se, cut to 0 and 1",
+            ("no interval" if t is None else f"t = {t:.6f}")
+            + f", se = {row['se']}, lb = {row['lb']}, ub = {row['ub']}",
+        ),
+    )
+
+
+def area_notes(
+    cell: Cell, window: Window, pairs: pl.DataFrame, filters: tuple[Filter, ...], grouping: Grouping
+) -> tuple[str, ...]:
+    """Period of the interviews, and what is special about the area, its flag and its state's files."""
     notes = [f"Interviews of {window.reference_period}."]
+    owed = lacking(window.records.filter(pl.col("state") == cell.state), filters, [grouping])
+    if owed.height:
+        columns = ", ".join(owed["column"].str.to_uppercase())
+        notes.append(f"No file at hand tells {columns} in state {cell.state}, so this group's figures are owed.")
     if pairs.height and pairs["quality"][0] != pairs["quality_reference"][0]:
         notes.append(
             f"The reference publishes quality {pairs['quality_reference'][0]}: its second allocation factor was worked "

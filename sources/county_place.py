@@ -17,7 +17,8 @@ from schemas.geography import CountyPlaceModel
 from sources.framework import RawFile, Retrieval, Table
 from sources.framework.states import BY_FIPS, PUERTO_RICO, within
 from sources.framework.strict import ROW, Raw
-from sources.geocorr import COUNTY_PLACE_VINTAGES, SOURCE, check_shares
+from sources.geocorr import COUNTY_PLACE_VINTAGES, check_shares
+from sources.geocorr import SOURCE as GEOCORR
 from sources.geography import geographies
 
 REMAINDER: Final = "99999"
@@ -55,7 +56,7 @@ def read(file: RawFile, layout: Layout) -> pl.DataFrame:
     either order, regions written with or without the state, no column `state` (it is in the county's code). The second
     factor is not read: the former engine works it out across states. Raises `InputError` for anything else.
     """
-    raw = Raw.csv(file.path, source=SOURCE.key, encoding="latin-1")
+    raw = Raw.csv(file.path, source=GEOCORR.key, encoding="latin-1")
     raw.frame = raw.frame.rename({c: c.lower() for c in raw.frame.columns if c != ROW})
     found = raw.frame.columns
     county = next((c for c in layout.county if c in found), layout.county[0])
@@ -101,7 +102,7 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     parts = []
     used = layouts(year, states)
     for layout in used:
-        (file,) = retrieval.obtain(SOURCE, layout.vintage)
+        (file,) = retrieval.obtain(GEOCORR, layout.vintage)
         rows = read(file, layout)
         counts = {"Puerto Rico": rows.filter(pl.col("state") == PUERTO_RICO).height}
         rows = rows.filter(pl.col("state").is_in(list(states)))
@@ -132,7 +133,7 @@ def _refuse_unknown_county(rows: pl.DataFrame, counties: pl.DataFrame, file: Raw
         state, county, place = unknown.select("state", "county", "place").row(0)
         raise InputError(
             f"county {state}-{county} (of place {place}) is not among the counties of {year}.",
-            source=SOURCE.key,
+            source=GEOCORR.key,
             file=file.path.name,
             column="county",
         )
@@ -147,7 +148,7 @@ TABLES: Final = (
             "Connecticut in planning regions from 2022."
         ),
         model=CountyPlaceModel,
-        sources=(SOURCE.key,),
+        sources=(GEOCORR.key,),
         years=tuple(sorted({year for vintage in COUNTY_PLACE_VINTAGES for year in vintage.data_years})),
         build=build,
     ),

@@ -101,7 +101,7 @@ DEVIATIONS: Final = (
         effect=(
             "Every figure of an area that has but a part of some PUMA falls, the more the smaller its part: published "
             "medians of affordable and available homes at low income in 2023 are 0.886 where all PUMAs lie in the "
-            "county, 1.126 where its largest part is 0.1 to 0.2, 1.390 below 0.1. In Alaska 2018, 36 of the 66 figures "
+            "county, 1.126 where its largest part is 0.1 to 0.2, 1.390 below 0.1. In Alaska 2018, 36 of the 58 figures "
             "that exist fall, by up to 0.70; those of Anchorage stay."
         ),
     ),

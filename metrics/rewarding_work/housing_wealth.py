@@ -12,9 +12,9 @@ from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation
-from metrics.home_values import RACES, Pooled, age_code, holdings
+from metrics.home_values import AGE, RACES, Pooled, holdings
 from metrics.home_values_account import decisions, formula, notes, recomputed, steps
-from metrics.identified_counties import pooled_as_identified
+from metrics.home_values_reference import pooled_as_identified
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ACS1_YEARS, CONNECTICUT, NEW_PUMAS, SAMPLING_AREAS
 from schemas.estimate import empty
@@ -172,7 +172,7 @@ DEVIATIONS: Final = (
 
 SAMPLE: Final = "acs1"
 OWED: Final = "input owed"
-BY_AGE: Final = Grouping("age", HOUSEHOLDER_AGE, age_code())
+BY_AGE: Final = Grouping("age", HOUSEHOLDER_AGE, AGE)
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def explain(cell: Cell, *, year: int, acs1_households: pl.LazyFrame, puma_alloca
     areas = Areas.of(pairs)
     held = holdings(local, areas, replicates=False)
     held = held.of_all_ages() if cell.subgroup_type == "all" else held
-    at = (RACES.index(race), 0 if cell.subgroup_type == "all" else HOUSEHOLDER_AGE.index(cell.subgroup))
+    at = (list(RACES).index(race), 0 if cell.subgroup_type == "all" else HOUSEHOLDER_AGE.index(cell.subgroup))
     figures = Pooled.of(held, areas).figures(race)
     value = float(figures[cell.metric]["value"][0, at[1]])
     inputs = areas.pumas.select(PUMA_KEY).with_columns(
