@@ -17,12 +17,12 @@ from outputs.suppress import suppressions
 from schemas.estimate import gate
 from schemas.justice import FONDLING, PERSONS, PROPERTY, AgenciesModel
 from schemas.labels import ALL
-from sources import acs_tables, nibrs
+from sources import nibrs
 from sources.framework import Retrieval, Scope
 from sources.geography import geographies
 from sources.registry import all_tables
 from sources.synthetic import SEED, STATE_CODES, writers
-from sources.synthetic.world import NOT_A_PLACE, World, county_layer
+from sources.synthetic.world import World
 
 YEARS = (2021, 2022, 2023)
 RATES = ("rate_crime_violent", "rate_crime_property")
@@ -634,19 +634,16 @@ def synthetic(tmp_path_factory) -> tuple[World, dict[int, dict[str, pl.LazyFrame
     """The input tables of all years, made from synthetic files and past their models."""
     root = tmp_path_factory.mktemp("data")
     world = World(SEED, YEARS)
-    for name in ("nibrs", "leaic", "acs_tables"):
+    for name in ("nibrs", "leaic", "acs_tables", "geocorr"):
         writers()[name](root / "raw", world)
     frames: dict[int, dict[str, pl.LazyFrame]] = {}
+    names = ("nibrs_offenses", "nibrs_arrests", "nibrs_agencies", "acs_area_population", "acs_area_age", "county_place")
     for year in YEARS:
         retrieval = Retrieval(root=root, scope=Scope(STATE_CODES), scratch=root / "s", synthetic=True)
         built = {}
-        for declared in (*nibrs.TABLES, *(t for t in acs_tables.TABLES if t.name.startswith("acs_area_"))):
+        for declared in (all_tables()[name] for name in names):
             built[declared.name] = declared.model.validate(declared.build(year, retrieval)).lazy()
         listed = geographies(year, STATE_CODES)
-        places = listed.filter(pl.col("level") == "place").select("state", place="geo")
-        pairs = world.crosswalk("place", county_layer(year), "pop2020").filter(pl.col("source") != NOT_A_PLACE)
-        pairs = pairs.select("state", county="target", place="source").join(places, on=["state", "place"], how="semi")
-        built["county_place"] = pairs.lazy()
         built["spine"] = listed.with_columns(population=pl.lit(1, pl.Int64)).lazy()
         frames[year] = built
     return world, frames
