@@ -108,7 +108,7 @@ def notes(
     """Where the limit comes from, the factor from contract to gross rent, and the reference's flag if it differs."""
     column, state = LIMITS[percent], pl.col("state") == cell.state
     if cell.level == "county":
-        limits = hud_income_limits.filter(state, pl.col("county") == cell.geo).sort("town").collect()
+        limits = hud_income_limits.filter(state, pl.col("county") == cell.geo).sort("hud_code").collect()
         listed = [f"{name} {limit:,}" for name, limit in limits.select("name", column).head(_SHOWN).iter_rows()]
         source = f"The limit is that of HUD's list, a plain mean if it has several entries ({limits.height})"
         more = limits.height - _SHOWN

@@ -39,7 +39,7 @@ from schemas.errors import InputError
 
 SOURCE: Final = "ACS microdata"
 
-_COLUMN_BATCH: Final = 8
+_COLUMN_BATCH: Final = 16
 """Replicate columns in memory at a time."""
 
 _STACK: Final = 256

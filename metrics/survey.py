@@ -148,15 +148,16 @@ def puma_sums(records: pl.LazyFrame, areas: Areas, specs: Sequence[ShareSpec], w
         .group_by("ix", *names, (mixed % pl.col("parts")).alias("part"))
         .agg(
             pl.len().cast(pl.Int64).alias("n"),
-            *(pl.col(c).null_count().alias(f"missing {c}") for c in weights.columns),
+            pl.any_horizontal(pl.col(c).is_null() for c in weights.columns).any().alias("hole"),
             *(pl.col(c).cast(pl.Int64).sum() for c in weights.columns),
         )
         .collect(engine="streaming")
         .sort("ix", *names, "part", nulls_last=True)
     )
-    for column in weights.columns:
-        if frame[f"missing {column}"].sum():
-            raise InputError("a weight is missing in the universe.", source=SOURCE, column=column)
+    if frame["hole"].any():
+        holes = records.filter(inside).select(pl.col(weights.columns).null_count()).collect(engine="streaming")
+        first = next(c for c in weights.columns if holes[c][0])
+        raise InputError("a weight is missing in the universe.", source=SOURCE, column=first)
     for name, spec in zip(names, specs, strict=True):
         if (frame[name] < 0).any():
             raise InputError(f"the outcome of {spec.metric} is missing in its universe.", source=SOURCE)

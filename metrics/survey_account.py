@@ -181,6 +181,8 @@ def area_notes(
 ) -> tuple[str, ...]:
     """Period of the interviews, and what is special about the area, its flag and its state's files."""
     notes = [f"Interviews of {window.reference_period}."]
+    if window.left_out.height:
+        notes.append("Weighted sums are those of the interviews that are left; they are not scaled up to five years.")
     owed = lacking(window.records.filter(pl.col("state") == cell.state), filters, [grouping])
     if owed.height:
         columns = ", ".join(owed["column"].str.to_uppercase())

@@ -12,8 +12,10 @@ class HudIncomeLimitsModel(pa.DataFrameModel):
 
     state: pl.String = pa.Field(str_matches=r"^\d{2}$", description="State FIPS code")
     county: pl.String = pa.Field(str_matches=r"^\d{3}$", description="County code of the data year")
-    town: pl.String = pa.Field(str_matches=r"^\d{5}$", description="County subdivision; 99999 is the whole county")
-    hud_county: pl.String = pa.Field(str_matches=r"^\d{3}$", description="County code as the workbook has it")
+    hud_code: pl.String = pa.Field(
+        str_matches=r"^\d{10}$",
+        description="HUD's code of the area: state, county, county subdivision (99999: all of it)",
+    )
     name: pl.String = pa.Field(str_matches=r"^\S(.*\S)?$", description="County or town")
     limit_30: pl.Int64 = pa.Field(ge=1, description="Extremely low income (at or near 30 percent of the area median)")
     limit_50: pl.Int64 = pa.Field(ge=1, description="Very low income (at or near 50 percent of the area median)")
@@ -24,7 +26,7 @@ class HudIncomeLimitsModel(pa.DataFrameModel):
 
         strict = True
         ordered = True
-        unique = ["state", "county", "town"]  # noqa: RUF012
+        unique = ["state", "county", "hud_code"]  # noqa: RUF012
 
     @pa.dataframe_check(error="the three limits are not in order")
     def in_order(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805

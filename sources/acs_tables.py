@@ -1,4 +1,4 @@
-"""American Community Survey tables, 5-year: poverty, race and Hispanic origin, housing units, household income.
+"""American Community Survey tables, 5-year: poverty, race and Hispanic origin, housing units, income, juveniles.
 
 Each vintage holds one file per table, kind of area and state, in the form of the Census API (which the program asks
 for) or of a download from data.census.gov (which a person may hand in).
@@ -16,6 +16,7 @@ import polars as pl
 
 from schemas.census import AreaIncomeModel, AreaRaceModel, TractHousingModel, TractPovertyModel, TractRaceModel
 from schemas.errors import OwedError
+from schemas.justice import AreaAgeModel, AreaPopulationModel
 from sources.census_forms import COUNTY, PLACE, TRACT, Geography, Item, read
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.partial import note_owed
@@ -51,6 +52,10 @@ RACE_GROUPS: Final[dict[str, tuple[int, int, str]]] = {
     "other_race_nh": (8, 11, "Not Hispanic or Latino!!Some other race alone"),
     "two_or_more_nh": (9, 12, "Not Hispanic or Latino!!Two or more races"),
 }
+# Lines of table B01001 and of its parts by race, which have fewer age groups.
+AGES: Final[dict[str, int]] = {"male_10_14": 5, "male_15_17": 6, "female_10_14": 29, "female_15_17": 30}
+AGES_BY_RACE: Final[dict[str, int]] = {"male_10_14": 5, "male_15_17": 6, "female_10_14": 20, "female_15_17": 21}
+AGE_RACES: Final[dict[str, str]] = {"white": "A", "black": "B", "hispanic": "I"}
 UNIVERSE: Final = "Population for whom poverty status is determined"
 
 
@@ -140,6 +145,26 @@ def _check_nothing(raw: Raw) -> None:
     """A single figure has no other that it must agree with."""
 
 
+def population_forms(year: int) -> tuple[Form, ...]:
+    """Where the number of residents stands: table B01003, in the API's form or as a download."""
+    items = (Item("people", "B01003_001", "Total"),)
+    return Form("B01003", items, True), Form("B01003", items, False)
+
+
+def age_forms(year: int) -> tuple[Form, ...]:
+    """Where juveniles stand: table B01001 and its parts for White, Black and Hispanic people."""
+    items = (
+        Item("people", "B01003_001"),
+        *(Item(column, f"B01001_{line:03d}") for column, line in AGES.items()),
+        *(
+            Item(f"{race}_{column}", f"B01001{letter}_{line:03d}")
+            for race, letter in AGE_RACES.items()
+            for column, line in AGES_BY_RACE.items()
+        ),
+    )
+    return (Form("B01001", items, True),)
+
+
 def _check_poverty(raw: Raw) -> None:
     """Nobody is poor outside the poverty universe, and no group has more poor people than there are."""
     raw.refuse(pl.col("poor") > pl.col("people"), "more people in poverty than people", column="poor")
@@ -151,6 +176,20 @@ def _check_race(raw: Raw) -> None:
     """The eight groups are disjoint and together everybody."""
     together = pl.sum_horizontal("hispanic", *RACE_GROUPS, ignore_nulls=False)
     raw.refuse(together != pl.col("people"), "the groups do not add up to all people", column="people")
+
+
+def _check_population(raw: Raw) -> None:
+    """Nothing to compare within a row."""
+
+
+def _check_ages(raw: Raw) -> None:
+    """No group has more juveniles of an age and sex than there are, nor White and Black people together."""
+    for column in AGES:
+        white_black = pl.col(f"white_{column}") + pl.col(f"black_{column}")
+        raw.refuse(white_black > pl.col(column), "more White and Black juveniles than juveniles", column=column)
+        raw.refuse(pl.col(f"hispanic_{column}") > pl.col(column), "more Hispanic juveniles than all", column=column)
+    juveniles = pl.sum_horizontal(*AGES, ignore_nulls=False)
+    raw.refuse(juveniles > pl.col("people"), "more juveniles than people", column="people")
 
 
 @dataclass(frozen=True)
@@ -270,11 +309,16 @@ _INCOME: Final = single_form(
 )
 COUNTY_INCOME: Final = Content(COUNTY, _INCOME, _check_nothing)
 PLACE_INCOME: Final = Content(PLACE, _INCOME, _check_nothing)
+COUNTY_POPULATION: Final = Content(COUNTY, population_forms, _check_population)
+PLACE_POPULATION: Final = Content(PLACE, population_forms, _check_population)
+COUNTY_AGES: Final = Content(COUNTY, age_forms, _check_ages)
+PLACE_AGES: Final = Content(PLACE, age_forms, _check_ages)
 
 POVERTY_YEARS: Final = (2014, 2016, 2018, 2019, 2021, 2023)
 RACE_YEARS: Final = (2014, 2015, 2016, 2018, 2019, 2021, 2022, 2023)
 AREA_YEARS: Final = (2014, 2016, 2018, 2021, 2023)
 HOUSING_YEARS: Final = (2015, 2019, 2022)
+JUSTICE_YEARS: Final = (2021, 2022, 2023)
 VINTAGES: Final = (2014, 2015, 2016, 2018, 2019, 2020, 2021, 2022, 2023)
 
 # The list of tracts is taken from two vintages: data years up to 2019 have the tracts of the 2010 census, later ones
@@ -297,6 +341,7 @@ def _vintage(year: int) -> Vintage:
     contents += [POVERTY] if year in POVERTY_YEARS else []
     contents += [COUNTY_RACE, PLACE_RACE] if year in AREA_YEARS else []
     contents += [HOUSING, COUNTY_INCOME, PLACE_INCOME] if year in HOUSING_YEARS else []
+    contents += [COUNTY_POPULATION, PLACE_POPULATION, COUNTY_AGES, PLACE_AGES] if year in JUSTICE_YEARS else []
     listed = [y for y in RACE_YEARS if TRACT_LIST_VINTAGES[tract_vintage(y)] == year]
     return Vintage(
         key=vintage_key(year),
@@ -309,7 +354,10 @@ def _vintage(year: int) -> Vintage:
 SOURCE: Final = Source(
     key="acs_tables",
     agency="U.S. Census Bureau",
-    dataset="American Community Survey, 5-year estimates, tables B17001, B03002 (or S1701, DP05), B25001, B19013",
+    dataset=(
+        "American Community Survey, 5-year estimates, tables B01001, B01003, B03002, B17001 (or S1701, DP05), B19013, "
+        "B25001"
+    ),
     citation="U.S. Census Bureau. American Community Survey 5-year estimates.",
     licence="Public domain (U.S. government work); the Census API terms of service apply",
     redistribute=True,
@@ -353,10 +401,7 @@ def tract_housing(year: int, retrieval: Retrieval) -> pl.DataFrame:
 
 def area_income(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """Table `acs_area_income`: counties, and the listed places of the year."""
-    counties = COUNTY_INCOME.read(year, retrieval).rename({"county": "geo"})
-    places = _listed_places(PLACE_INCOME.read(year, retrieval).rename({"place": "geo"}), year, retrieval)
-    parts = {"county": counties, "place": places}
-    return pl.concat(frame.select(pl.lit(level).alias("level"), pl.all()) for level, frame in parts.items())
+    return _areas(year, retrieval, COUNTY_INCOME, PLACE_INCOME)
 
 
 def _listed_places(frame: pl.DataFrame, year: int, retrieval: Retrieval) -> pl.DataFrame:
@@ -368,6 +413,28 @@ def _listed_places(frame: pl.DataFrame, year: int, retrieval: Retrieval) -> pl.D
         "listed, without rows": listed.height - kept.height,
     }
     return kept
+
+
+def _areas(year: int, retrieval: Retrieval, county: Content, place: Content) -> pl.DataFrame:
+    """Estimates and margins of error of counties and listed places: level, state, geo, then the figures."""
+    counties = county.read(year, retrieval).rename({"county": "geo"})
+    places = _listed_places(place.read(year, retrieval).rename({"place": "geo"}), year, retrieval)
+    both = pl.concat([counties.with_columns(level=pl.lit("county")), places.with_columns(level=pl.lit("place"))])
+    return both.select("level", "state", "geo", pl.exclude("level", "state", "geo"))
+
+
+def _without_margins(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(pl.exclude(r"^.*_moe$"))
+
+
+def area_population(year: int, retrieval: Retrieval) -> pl.DataFrame:
+    """Table `acs_area_population`: residents of counties and listed places."""
+    return _without_margins(_areas(year, retrieval, COUNTY_POPULATION, PLACE_POPULATION))
+
+
+def area_age(year: int, retrieval: Retrieval) -> pl.DataFrame:
+    """Table `acs_area_age`: residents of ages 10 to 17 by age, sex and race, of counties and listed places."""
+    return _without_margins(_areas(year, retrieval, COUNTY_AGES, PLACE_AGES))
 
 
 _COUNTS = "Counts of people with 90 % margins of error (`_moe`). States whose files are owed are not in it. "
@@ -428,5 +495,24 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=HOUSING_YEARS,
         build=area_income,
+    ),
+    Table(
+        name="acs_area_population",
+        title="Residents of counties and places",
+        description="All residents. States whose files are owed are not in it.",
+        model=AreaPopulationModel,
+        sources=("acs_tables",),
+        years=JUSTICE_YEARS,
+        build=area_population,
+    ),
+    Table(
+        name="acs_area_age",
+        title="Juveniles of counties and places",
+        description="Residents of ages 10 to 17 by age, sex and race (White and Black alone, whether Hispanic or not; "
+        "Hispanic of any race). States whose files are owed are not in it.",
+        model=AreaAgeModel,
+        sources=("acs_tables",),
+        years=JUSTICE_YEARS,
+        build=area_age,
     ),
 )

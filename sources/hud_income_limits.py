@@ -24,7 +24,6 @@ from sources.framework.workbook import read_sheet, sheet_names
 from sources.geography import geographies
 
 YEARS: Final = tuple(range(2014, 2026))
-WHOLE_COUNTY: Final = "99999"
 TERRITORIES: Final = ("60", "66", "69", PUERTO_RICO, "78")
 # Limits for a household of four: extremely low, very low and low income.
 LIMITS: Final[dict[str, str]] = {"eli_4": "limit_30", "l50_4": "limit_50", "l80_4": "limit_80"}
@@ -37,10 +36,13 @@ OTHER_CODES: Final[dict[tuple[str, str], tuple[str, range]]] = {
     ("02", "063"): ("261", range(2020, 2023)),
     ("02", "066"): ("261", range(2020, 2023)),
 }
-# Entries that are no county of the data year: the part of Sullivan city in Crawford County MO, which is in another
-# housing market than the county; Virginia's independent cities of Bedford and Clifton Forge, counties no longer.
+# The part of Sullivan city that lies in Crawford County MO (29055), in another housing market than the county. HUD
+# files it under the county until 2021, under a county code of its own since.
+SULLIVAN: Final = "2905699999"
+# Entries that are no county of the data year: that one, and Virginia's independent cities of Bedford and Clifton Forge,
+# counties no longer.
 NO_COUNTIES: Final[dict[tuple[str, str], range]] = {
-    ("29", "056"): range(2014, 2100),
+    ("29", "056"): range(2022, 2100),
     ("51", "515"): range(2014, 2020),
     ("51", "560"): range(2014, 2016),
 }
@@ -102,7 +104,7 @@ def listed_counties(year: int, states: tuple[str, ...]) -> pl.DataFrame:
 
 
 def read(file: RawFile, year: int) -> Raw:
-    """The workbook of a fiscal year: state, hud_county, town, name, limit_30, limit_50, limit_80; one row per area.
+    """The workbook of a fiscal year: hud_code, state, hud_county, name, limit_30, limit_50, limit_80; one row per area.
 
     `InputError` for a workbook of another fiscal year, a missing or moved column, codes that lost their zeros or do not
     agree with each other, limits that are no whole dollars or not in order, and an area listed twice.
@@ -111,15 +113,15 @@ def read(file: RawFile, year: int) -> Raw:
     raw.frame = raw.frame.rename({c: c.lower() for c in raw.frame.columns})
     _refuse_other_year(raw, year)
     code = "fips" if "fips" in raw.frame.columns else "fips2010"
-    raw.select(
-        {code: "code", "state": "state", "county": "hud_county", "county_town_name": "name", **LIMITS},
-    )
-    raw.code("code", width=10, what="area code")
-    _refuse_contradiction(raw)
-    raw.frame = raw.frame.with_columns(
-        pl.col("code").str.slice(0, 2).alias("state"),
-        pl.col("code").str.slice(2, 3).alias("hud_county"),
-        pl.col("code").str.slice(5, 5).alias("town"),
+    raw.select({code: "hud_code", "state": "state", "county": "hud_county", "county_town_name": "name", **LIMITS})
+    raw.code("hud_code", width=10, what="area code")
+    # State and county stand in columns of their own, too, in older workbooks without leading zeros.
+    raw.frame = raw.frame.with_columns(pl.col("state").str.zfill(2), pl.col("hud_county").str.zfill(3))
+    agree = pl.col("hud_code").str.head(5) == pl.col("state") + pl.col("hud_county")
+    raw.refuse(
+        ~agree & (pl.col("hud_code") != SULLIVAN),
+        "the area code does not agree with the columns of state and county",
+        column="hud_code",
     )
     raw.code("state", width=2, allowed=[*BY_FIPS, *TERRITORIES], what="state")
     raw.refuse(pl.col("name") == "", "the area has no name", column="name")
@@ -127,7 +129,7 @@ def read(file: RawFile, year: int) -> Raw:
         raw.number(limit, pl.Int64, minimum=1)
     for lower, higher in (("limit_30", "limit_50"), ("limit_50", "limit_80")):
         raw.refuse(pl.col(lower) > pl.col(higher), f"the limit is above that of {raw.file_names[higher]}", column=lower)
-    raw.unique("code")
+    raw.unique("hud_code")
     return raw
 
 
@@ -159,15 +161,6 @@ def _refuse_other_year(raw: Raw, year: int) -> None:
         raise raw.error(f"the workbook is of fiscal year {years}, not {year}.", row=1, column=f"median{found[0]}")
 
 
-def _refuse_contradiction(raw: Raw) -> None:
-    """State and county stand in columns of their own, too; those of the older workbooks have no leading zeros."""
-    code = pl.col("code")
-    agree = (pl.col("state").str.zfill(2) == code.str.slice(0, 2)) & (
-        (pl.col("hud_county").str.zfill(3) == code.str.slice(2, 3)) | (code.str.head(5) == "29056")
-    )
-    raw.refuse(~agree, "the area code does not agree with the columns of state and county", column="code")
-
-
 def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `hud_income_limits`: one row per county or New England town of the scope, for the counties of the year.
 
@@ -187,7 +180,7 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     }
     raw.frame = raw.frame.filter(inside)
     no_counties = [f"{s}{c}" for (s, c), years in NO_COUNTIES.items() if year in years]
-    no_county = pl.col("code").str.head(5).is_in(no_counties)
+    no_county = (pl.col("state") + pl.col("hud_county")).is_in(no_counties)
     counts["rows of entries that are no county left out"] = raw.frame.filter(no_county).height
     raw.drop_rows(no_county)
 
@@ -203,7 +196,7 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     ).height
     counts["counties"] = table.select("state", "county").n_unique()
     retrieval.notes["hud_income_limits"] = counts
-    return table.select(list(HudIncomeLimitsModel.to_schema().columns)).sort("state", "county", "town")
+    return table.select(list(HudIncomeLimitsModel.to_schema().columns)).sort("state", "county", "hud_code")
 
 
 def _refuse_other_list(raw: Raw, listed: pl.DataFrame, year: int) -> None:
@@ -213,27 +206,27 @@ def _refuse_other_list(raw: Raw, listed: pl.DataFrame, year: int) -> None:
     if unknown.height:
         row = unknown.row(0, named=True)
         code = f"{row['state']}-{row['hud_county']}"
-        raise raw.error(f"{code} ({row['name']}) is no county of fiscal year {year}.", row=row["_row"], column="code")
+        raise raw.error(
+            f"{code} ({row['name']}) is no county of fiscal year {year}.", row=row["_row"], column="hud_code"
+        )
     missing = listed.join(raw.frame, on=key, how="anti").sort(key)
     if missing.height:
         codes = ", ".join(f"{s}-{c}" for s, c in missing.select(key).unique().sort(key).head(10).iter_rows())
         problem = f"{missing.select(key).n_unique()} counties of fiscal year {year} are missing: {codes}."
-        raise raw.error(problem, column="code")
+        raise raw.error(problem, column="hud_code")
 
 
 def _in_regions(table: pl.DataFrame, towns: pl.DataFrame, raw: Raw) -> pl.DataFrame:
     """Connecticut's towns with their planning regions as counties. Every town must be in both lists."""
     here = pl.col("state") == ct_towns.STATE
     hud = table.filter(here)
-    key = ["hud_county", "town"]
-    regions = towns.select(pl.col("county").alias("hud_county"), "town", "region")
+    regions = towns.select((ct_towns.STATE + pl.col("county") + pl.col("town")).alias("hud_code"), "region")
     for one, other, where in ((hud, regions, "the list of towns"), (regions, hud, "the workbook")):
-        lost = one.join(other, on=key, how="anti").sort(key)
-        if lost.height:
-            code = "".join(lost.select(key).row(0))
-            problem = f"{lost.height} of Connecticut's towns are not in {where}, the first is 09{code}."
-            raise raw.error(problem, column="code")
-    moved = hud.drop("county").join(regions, on=key, how="left", validate="1:1").rename({"region": "county"})
+        lost = one.join(other, on="hud_code", how="anti")["hud_code"].sort()
+        if len(lost):
+            problem = f"{len(lost)} of Connecticut's towns are not in {where}, the first is {lost[0]}."
+            raise raw.error(problem, column="hud_code")
+    moved = hud.drop("county").join(regions, on="hud_code", how="left", validate="1:1").rename({"region": "county"})
     return pl.concat([table.filter(~here), moved.select(table.columns)])
 
 

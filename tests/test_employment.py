@@ -196,6 +196,7 @@ def test_interviews_in_pumas_of_2000_are_left_out_and_counted():
     assert [(s.rows_in, s.rows_out) for s in account.steps][:2] == [(300, 300), (300, 180)]
     assert "2010 and 2011" in account.steps[1].note
     assert account.recomputed == 1.0
+    assert any("not scaled up" in note for note in account.notes)
 
 
 def test_an_unknown_puma_is_refused():

@@ -149,6 +149,14 @@ def test_the_list_is_lawful_and_names_metrics_of_the_catalog():
     assert rules.height > 0
     assert set(rules["metric"]) <= {m.column for e in declared().values() for m in e.predictor.metrics}
     crime = rules.filter(pl.col("metric").str.starts_with("rate_"))
+    few_people = pl.col("geoid").is_in(["48261", "48301"])
+    assert set(crime.filter(few_people).select("year", "geoid").rows()) == {
+        (2021, "48301"),
+        (2022, "48301"),
+        (2023, "48301"),
+        (2023, "48261"),
+    }
+    crime = crime.filter(~few_people)
     assert set(crime["geoid"]) == {"36061", "06067", "06085", "3651000", "0668000", "0664000"}
     assert 2023 not in crime["year"].to_list()
 

@@ -271,8 +271,8 @@ def test_places_alone_leave_out_pumas_that_touch_none():
         ({"puma": pl.lit("00900")}, r"390 records lie in PUMAs .*01-00900 of 2010"),
         ({"puma_vintage": pl.lit(2000, dtype=pl.Int16)}, "of 2000"),
         ({"y": pl.lit(None, dtype=pl.Boolean)}, "outcome of share is missing"),
-        ({"w": pl.lit(None, dtype=pl.Int32)}, "a weight is missing"),
-        ({"r80": pl.when(pl.col("g") == 1).then("r80")}, "a weight is missing"),
+        ({"w": pl.lit(None, dtype=pl.Int32)}, "column w: a weight is missing"),
+        ({"r80": pl.when(pl.col("g") == 1).then("r80")}, "column r80: a weight is missing"),
     ],
 )
 def test_faults_are_refused(changed, message):

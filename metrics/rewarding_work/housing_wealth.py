@@ -85,8 +85,9 @@ PREDICTOR = Predictor(
         "long file.",
         "Home values are the owners' own estimates and capped by the agency state by state, which matters where homes "
         "are very expensive.",
-        "The group and the age are those of the householder. Figures of small groups rest on few households and move "
-        "a lot from year to year.",
+        "The group and the age are those of the householder. A share of households needs at least 30 households of the "
+        "group in the sample, a share of home value 30 of its owners; even so, figures of small groups move a lot from "
+        "year to year.",
     ),
     breaks=((2022, CONNECTICUT), (2022, NEW_PUMAS)),
 )
@@ -121,7 +122,10 @@ DEVIATIONS: Final = (
         ),
         ours="The flag of the year's own allocation, with that share worked out within the state.",
         why="PUMAs changed in 2022, and place codes are unique only within a state.",
-        effect="Flags of about a third of the cities, mostly better: Winston-Salem is weak there and strong here.",
+        effect=(
+            "Flags of 155 of 479 cities until 2021, all better, and of 192 of 480 in 2022 and 2023: Winston-Salem is "
+            "weak there and strong here."
+        ),
     ),
     Deviation(
         id="housing_wealth/identified-counties",

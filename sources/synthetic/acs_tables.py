@@ -1,4 +1,4 @@
-"""Synthetic ACS tables of race, poverty, housing units and income, as the Census API answers: one JSON per state.
+"""Synthetic ACS tables of race, poverty, housing, income and juveniles, as the Census API answers: JSON by state.
 
 Counts are drawn for the atoms of the world and added up, so that tracts, counties and places agree. Each state has a
 tract of water without people, tracts above, below and at exactly 40 percent poverty, groups that nobody belongs to, and
@@ -50,15 +50,27 @@ POOR: Final = {
     "poor_hispanic": ("hispanic", 1_200),
 }
 
-CONTENTS: Final = (
-    acs_tables.TRACT_RACE,
-    acs_tables.POVERTY,
-    acs_tables.COUNTY_RACE,
-    acs_tables.PLACE_RACE,
-    acs_tables.HOUSING,
-    acs_tables.COUNTY_INCOME,
-    acs_tables.PLACE_INCOME,
-)
+# Permille of all people of each age and sex among juveniles.
+JUVENILES: Final = {"male_10_14": 34, "male_15_17": 20, "female_10_14": 32, "female_15_17": 19}
+# Of the Hispanic people, in percent, those who say that they are White; they count among White juveniles, too.
+WHITE_HISPANIC: Final = 45
+
+
+def _with_juveniles(atoms: pl.DataFrame) -> pl.DataFrame:
+    """Juveniles by age and sex of each atom: all, and White, Black and Hispanic ones."""
+    races = {
+        "white": pl.col("white_nh") + pl.col("hispanic") * WHITE_HISPANIC // 100,
+        "black": pl.col("black_nh"),
+        "hispanic": pl.col("hispanic"),
+    }
+    return atoms.with_columns(
+        *((pl.col("people") * share // 1000).alias(column) for column, share in JUVENILES.items()),
+        *(
+            (race * share // 1000).alias(f"{name}_{column}")
+            for name, race in races.items()
+            for column, share in JUVENILES.items()
+        ),
+    )
 
 
 def _atoms(world: World, year: int) -> pl.DataFrame:
@@ -194,6 +206,21 @@ def _write(root: Path, world: World, content: Content, atoms: pl.DataFrame, year
                 write_bytes(path, f"[{text}]".encode())
 
 
+CONTENTS: Final = (
+    acs_tables.TRACT_RACE,
+    acs_tables.POVERTY,
+    acs_tables.COUNTY_RACE,
+    acs_tables.PLACE_RACE,
+    acs_tables.COUNTY_POPULATION,
+    acs_tables.PLACE_POPULATION,
+    acs_tables.COUNTY_AGES,
+    acs_tables.PLACE_AGES,
+    acs_tables.HOUSING,
+    acs_tables.COUNTY_INCOME,
+    acs_tables.PLACE_INCOME,
+)
+
+
 def vintages(world: World) -> list[int]:
     """The 5-year tables that the world's years are computed from."""
     years = set(world.years) & {y for v in DECLARED.vintages for y in v.data_years}
@@ -203,7 +230,7 @@ def vintages(world: World) -> list[int]:
 def write(root: Path, world: World) -> None:
     """The tables of every vintage that the world's years need."""
     for year in vintages(world):
-        atoms = _atoms(world, year)
+        atoms = _with_juveniles(_atoms(world, year))
         declared = {f.name for f in DECLARED.vintage(vintage_key(year)).files}
         for content in CONTENTS:
             if {f.name for f in content.files(year)} <= declared:
