@@ -41,15 +41,15 @@ class Layout:
     file: SourceFile
 
 
-def _query(geo: str) -> str:
+def _query(source: str, target: str) -> str:
     """Geocorr 2022 answers the form's whole set of fields, the empty ones included, with a page that links the CSV."""
     fields = [
         ("_PROGRAM", "apps.geocorr2022.sas"),
         ("_SERVICE", "MCDC_long"),
         ("_debug", "0"),
         *(("state", f"{state.postal.capitalize()}{state.fips}") for state in STATES),
-        ("g1_", "puma22"),
-        ("g2_", geo),
+        ("g1_", source),
+        ("g2_", target),
         ("wtvar", "pop20"),
         ("nozerob", "1"),
         ("fileout", "1"),
@@ -65,7 +65,7 @@ def _query(geo: str) -> str:
 
 
 def _file(name: str, geo: str | None = None) -> SourceFile:
-    url = _query(geo) if geo is not None else None
+    url = _query("puma22", geo) if geo is not None else None
     return SourceFile(name, "csv", url=url, link=r"/temp/geocorr2022_\d+\.csv" if url else None, min_bytes=100)
 
 
@@ -94,6 +94,37 @@ def puma_vintage(year: int) -> int:
     return 2010 if year < _CHANGE else 2020
 
 
+# Tracts to places (`sources.tracts` reads them): 2010 tracts until 2019, 2020 tracts afterwards.
+TRACT_VINTAGES: Final = (
+    Vintage(
+        "tract10-place14",
+        (SourceFile("geocorr2018_2010tract_to_2014place.csv", "csv", min_bytes=100),),
+        tuple(range(_FIRST, 2020)),
+        note="Page geocorr2018.html: source Census tract, target Place (2014), weight Population (2010).",
+    ),
+    Vintage(
+        "tract10-place10",
+        (SourceFile("geocorr2018_tract_to_place.csv", "csv", min_bytes=100),),
+        tuple(range(_FIRST, 2020)),
+        note="Page geocorr2018.html: source Census tract, target Place (2010), weight Population (2010).",
+    ),
+    Vintage(
+        "tract20-place20",
+        (
+            SourceFile(
+                "geocorr2022_tract_to_place.csv",
+                "csv",
+                url=_query("tract", "place"),
+                link=r"/temp/geocorr2022_\d+\.csv",
+                accept=("tract-place-crosswalk_2020.csv",),
+                min_bytes=100,
+            ),
+        ),
+        tuple(range(2020, _LATEST + 1)),
+        note="Page geocorr2022.html: source Census tract, target Place, weight Population (2020 Census).",
+    ),
+)
+
 SOURCE: Final = Source(
     key="geocorr",
     agency="Missouri Census Data Center",
@@ -103,14 +134,17 @@ SOURCE: Final = Source(
     redistribute=True,
     landing_page="https://mcdc.missouri.edu/applications/geocorr.html",
     access=Access.DOWNLOAD,
-    vintages=tuple(
-        Vintage(
-            layout.vintage,
-            (layout.file,),
-            tuple(y for y in range(_FIRST, _LATEST + 1) if puma_vintage(y) == layout.puma_vintage),
-            note=f"Page {_CHOICES[layout.vintage]}.",
-        )
-        for layout in LAYOUTS
+    vintages=(
+        *(
+            Vintage(
+                layout.vintage,
+                (layout.file,),
+                tuple(y for y in range(_FIRST, _LATEST + 1) if puma_vintage(y) == layout.puma_vintage),
+                note=f"Page {_CHOICES[layout.vintage]}.",
+            )
+            for layout in LAYOUTS
+        ),
+        *TRACT_VINTAGES,
     ),
     recipe=(
         "Choose all states, the source and target geography below, tick the second allocation factor, ignore blocks "

@@ -1,4 +1,4 @@
-"""Synthetic Geocorr results: PUMA to county and to place, in the column orders of the two engines.
+"""Synthetic Geocorr results: PUMA to county and place, tract to place, in the column orders of the two engines.
 
 As delivered: two header rows, text quoted, numbers bare with trailing zeros dropped, a blank after the last figure of
 each line, Latin-1. The older engine (2018) computed the second factor of places over the bare place code across states;
@@ -141,7 +141,51 @@ def _places(root: Path, world: World) -> None:
     _write(root / SOURCE / "puma22-place20" / "geocorr2022_puma_place_2020.csv", header, labels, lines)
 
 
+def _tract_name(code: str) -> str:
+    """A tract as Geocorr prints it: 0201.01, 1000.00."""
+    return f"{code[:4]}.{code[4:]}"
+
+
+def _tracts(root: Path, world: World) -> None:
+    """Tracts to places: 2010 tracts to places of 2014 and of 2010 (one engine), 2020 tracts to places of 2020."""
+    names = _names(world, "place", world.years)
+
+    def name(state: str, place: str) -> str:
+        return "[not in a place]" if place == NOT_A_PLACE else names[state, place]
+
+    def rows(tracts: str, counties: str, people: str) -> list[tuple[str, ...]]:
+        county = {(s, t): c for s, t, c in world.atoms.select("state", tracts, counties).unique().iter_rows()}
+        return [
+            (s, s + county[s, t], _tract_name(t), p, str(n), _factor(a), _factor(a2))
+            for s, t, p, n, a, a2 in world.crosswalk(tracts, "place", people).iter_rows()
+        ]
+
+    older = rows("tract_2010", county_layer(2014), "pop2010")
+    for vintage, file, place, other in (
+        ("tract10-place14", "geocorr2018_2010tract_to_2014place.csv", "placefp14", "placefp"),
+        ("tract10-place10", "geocorr2018_tract_to_place.csv", "placefp", "placefp14"),
+    ):
+        header: tuple[str, ...] = ("state", "county", "tract", place, other, "placenm", "pop10", "afact", "AFACT2")
+        labels: tuple[str, ...] = (
+            *("State code", "County code", "Tract", "Place code", other, "Place name", "Population (2010)"),
+            *("tract to place allocation factor", "place to tract allocation factor"),
+        )
+        lines = [_line((s, c, t, p, " ", name(s, p)), (n, a, a2)) for s, c, t, p, n, a, a2 in older]
+        _write(root / SOURCE / vintage / file, header, labels, lines)
+
+    header = ("county", "tract", "state", "place", "CountyName", "PlaceName", "pop20", "afact2", "afact")
+    labels = (
+        *("County code", "Tract", "State code", "Place code", "County name", "Place name"),
+        *("Total population (2020 Census)", "place-to-tract allocation factor", "tract-to-place allocation factor"),
+    )
+    newer = rows("tract_2020", county_layer(2020), "pop2020")
+    newer.append(("72", "72003", "4303.00", NOT_A_PLACE, "5000", "1", "0.0020"))
+    lines = [_line((c, t, s, p, "Synthetic county", name(s, p)), (n, a2, a)) for s, c, t, p, n, a, a2 in newer]
+    _write(root / SOURCE / "tract20-place20" / "geocorr2022_tract_to_place.csv", header, labels, lines)
+
+
 def write(root: Path, world: World) -> None:
-    """The four results the microdata predictors need; they do not depend on the world's years."""
+    """The results the predictors need; they do not depend on the world's years."""
     _counties(root, world)
     _places(root, world)
+    _tracts(root, world)

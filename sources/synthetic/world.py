@@ -9,6 +9,7 @@ school districts) is one more entry of `LAYERS`.
 from __future__ import annotations
 
 import bisect
+import itertools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ FORMER: Final[dict[tuple[str, str], tuple[int, str]]] = {
     ("02", "158"): (2015, "270"),
 }
 CONNECTICUT_REGIONS_SINCE: Final = 2022
+
+# People in a tract of each vintage, about (real ones have 4,000).
+TRACT_SIZE: Final = {2010: 9_000, 2020: 8_000}
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,34 @@ def pumas_of(vintage: int) -> Callable[[Line], list[Span]]:
     return spans
 
 
+def tract_code(number: int) -> str:
+    """Code of the tract with that running number in its state: 040101, 040102, ..., 041000, 041002, ...
+
+    Every tenth pair begins with a whole number, so that 100000 occurs, which some programs write as 1e+05.
+    """
+    whole, second = 401 + number // 2, number % 2
+    return f"{whole:04d}{2 if second else 0 if whole % 10 == 0 else 1:02d}"
+
+
+def tracts_of(vintage: int) -> Callable[[Line], list[Span]]:
+    """The layer of the census tracts of `vintage` (2010 or 2020): even pieces of counties, numbered along the line.
+
+    A tract lies in one county of every year, in Connecticut also in one planning region.
+    """
+
+    def spans(line: Line) -> list[Span]:
+        counties = [span for year in (2014, 2020, 2022) for span in counties_of(year)(line)]
+        borders = sorted({x for span in counties for x in (span.start, span.end)})
+        out: list[Span] = []
+        for start, end in itertools.pairwise(borders):
+            count = max(1, (end - start) // TRACT_SIZE[vintage])
+            codes = tuple(tract_code(len(out) + i) for i in range(count))
+            out += _even(Span(start, end, ""), codes)
+        return out
+
+    return spans
+
+
 LAYERS: Final[dict[str, Callable[[Line], list[Span]]]] = {
     "county_2014": counties_of(2014),
     "county_2015": counties_of(2015),
@@ -159,6 +191,8 @@ LAYERS: Final[dict[str, Callable[[Line], list[Span]]]] = {
     "puma_2000": pumas_of(2000),
     "puma_2010": pumas_of(2010),
     "puma_2020": pumas_of(2020),
+    "tract_2010": tracts_of(2010),
+    "tract_2020": tracts_of(2020),
 }
 
 
