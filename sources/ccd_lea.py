@@ -53,8 +53,12 @@ def directory_pages(year: int) -> tuple[SourceFile, ...]:
     )
 
 
-DIRECTORY_CSV: Final = SourceFile("school-districts_lea_directory.csv", "csv", min_bytes=100)
-"""The directories of all years in one file, read instead of the pages if it is there."""
+DIRECTORY_CSV: Final = SourceFile(
+    "school-districts_lea_directory.csv",
+    "csv",
+    url=f"{PORTAL}/csv/ccd/school-districts_lea_directory.csv",
+    min_bytes=100,
+)
 
 
 def enrollment_file(year: int) -> SourceFile:
@@ -63,10 +67,15 @@ def enrollment_file(year: int) -> SourceFile:
     return SourceFile(name, "csv", url=f"{PORTAL}/csv/ccd/{name}", min_bytes=100)
 
 
+ALL_DIRECTORIES: Final = Vintage(
+    "directories", (DIRECTORY_CSV,), (), note="All years in one file: read instead of the API's pages if it is there."
+)
+
+
 def lea_files(year: int) -> tuple[SourceFile, ...]:
-    """All files about districts in the vintage of a year."""
+    """The files about districts in the vintage of a year."""
     race = (enrollment_file(year),) if year in RACE_YEARS else ()
-    return (*directory_pages(year), DIRECTORY_CSV, *race)
+    return (*directory_pages(year), *race)
 
 
 SOURCE: Final = Source(
@@ -81,16 +90,16 @@ SOURCE: Final = Source(
     redistribute=True,
     landing_page=f"{PORTAL}/documentation/school-districts.html",
     access=Access.DOWNLOAD,
-    vintages=tuple(Vintage(key=str(year), files=lea_files(year), data_years=(year,)) for year in YEARS),
-    recipe=f"By hand: {PORTAL}/csv/ccd/{DIRECTORY_CSV.name} holds the directories of all years.",
+    vintages=(*(Vintage(key=str(year), files=lea_files(year), data_years=(year,)) for year in YEARS), ALL_DIRECTORIES),
+    recipe=f"By hand: {DIRECTORY_CSV.url} holds the directories of all years (vintage `{ALL_DIRECTORIES.key}`).",
     usual_release="irregular, one to two years after the school year begins",
 )
 
 
 def build_lea_directory(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `lea_directory` of a year; the nation, whatever the scope. Notes count what is missing."""
-    if retrieval.has(SOURCE, str(year), (DIRECTORY_CSV.name,)):
-        (file,) = retrieval.obtain(SOURCE, str(year), (DIRECTORY_CSV.name,))
+    if retrieval.has(SOURCE, ALL_DIRECTORIES.key):
+        (file,) = retrieval.obtain(SOURCE, ALL_DIRECTORIES.key)
         table, notes = read_directory_csv(file, year, scratch=retrieval.scratch)
     else:
         pages = retrieval.obtain(SOURCE, str(year), tuple(page.name for page in directory_pages(year)))
@@ -133,7 +142,7 @@ def read_directory_csv(file: RawFile, year: int, *, scratch: Path) -> tuple[pl.D
     (raw,) = read_filtered(file.path, columns, keep=keep, source=SOURCE.key, scratch=scratch)
     if raw.frame.height == 0:
         raise raw.error(f"there are no rows of {year}.", column="year")
-    return _directory(raw, year)
+    return _directory(raw.code("leaid", width=7, pad=True, what="LEA id"), year)
 
 
 def _page(path: Path) -> tuple[Raw, int]:
@@ -212,8 +221,8 @@ def read_enrollment(file: RawFile, year: int, *, scratch: Path) -> tuple[pl.Data
     raw.category("race", [*RACES, *_OTHER_RACES], what="code of race")
     rows = raw.frame.height
     raw.drop_rows(pl.col("race").is_in(_OTHER_RACES))
-    # A program that takes the ids for numbers drops the zero of states 01 to 09.
-    raw.code("leaid", width=7, what="LEA id")
+    # The portal's CSVs may have ids as numbers, without the zero of states 01 to 09.
+    raw.code("leaid", width=7, pad=True, what="LEA id")
     coded = raw.frame.filter(pl.col("enrollment").is_in(MISSING_CODES)).height
     _students(raw, "enrollment")
     raw.frame = raw.frame.with_columns(pl.col("race").replace_strict(RACES).alias("group"))

@@ -7,16 +7,16 @@ the fall in which the school year begins. Method file homelessness.md, sections 
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from schemas.errors import InputError
+from schemas.errors import OwedError
 from schemas.students import EVERYBODY, HomelessLea
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
-from sources.framework.large_csv import opened_zip, read_filtered
+from sources.framework.large_csv import read_filtered, unpacked_member
 from sources.framework.strict import Raw
 
 YEARS: Final = tuple(range(2014, 2023))
@@ -24,6 +24,8 @@ WITHHELD: Final = "S"
 NOT_REPORTED: Final = "."
 DATA_GROUP: Final = "655"
 """Homeless students enrolled; the same download may hold data group 818, young children served."""
+
+LAST_WIDE: Final = 2018
 
 INDIAN_EDUCATION: Final = "59"
 """State code of the Bureau of Indian Education, which ED Data Express does not have for the fall of 2018."""
@@ -49,6 +51,7 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "group": ("Subgroup",),
     "living": ("Characteristics",),
 }
+_DATA_FILES: Final = "https://www2.ed.gov/about/inits/ed/edfacts/data-files"
 _LIBRARY: Final = "https://eddataexpress.ed.gov/sites/default/files/data_download"
 # Fall -> number of the download, school years in its name.
 _DOWNLOADS: Final[dict[int, tuple[str, str]]] = {
@@ -80,26 +83,30 @@ def long_file(year: int) -> SourceFile:
     return SourceFile(name, "zip", url=f"{_LIBRARY}/{folder}/{name}", accept=(f"{ours}.zip",), min_bytes=100)
 
 
-def wide_file(year: int) -> SourceFile | None:
-    """The file of EDFacts, for the years that it was published."""
-    if year > 2018:
-        return None
-    name = f"lea-homeless-enrolled-sy{year}-{year % 100 + 1}{'-wide' if year == 2018 else ''}.csv"
-    return SourceFile(name, "csv", accept=(f"EDFacts_Homelessness_{year}.csv",), min_bytes=100)
+def wide_file(year: int) -> SourceFile:
+    """The file of EDFacts, which was published until the school year that begins in 2018."""
+    name = f"lea-homeless-enrolled-sy{year}-{year % 100 + 1}{'-wide' if year == LAST_WIDE else ''}.csv"
+    accept = (f"EDFacts_Homelessness_{year}.csv",)
+    return SourceFile(name, "csv", url=f"{_DATA_FILES}/{name}", accept=accept, min_bytes=100)
 
 
-def _vintage(year: int) -> Vintage:
-    files = [file for file in (long_file(year), wide_file(year)) if file is not None]
+def vintages(year: int) -> tuple[Vintage, ...]:
+    """The ways to have a school year, the first one preferred."""
+    if year <= LAST_WIDE:
+        return (
+            Vintage(str(year), (wide_file(year),), (year,), note="EDFacts, one row per district."),
+            Vintage(
+                f"{year}-express",
+                (long_file(year),),
+                (),
+                note="ED Data Express, one row per district and group: taken if the EDFacts file cannot be had.",
+            ),
+        )
     by_hand = (
         "Open the data download tool (Data Builder), choose school year 2022-2023, population Homeless Students and "
         "level Local Education Agency, and download the CSV."
     )
-    return Vintage(
-        key=str(year),
-        files=tuple(files),
-        data_years=(year,),
-        note="" if year in _DOWNLOADS else by_hand,
-    )
+    return (Vintage(str(year), (long_file(year),), (year,), note="" if year in _DOWNLOADS else by_hand),)
 
 
 SOURCE: Final = Source(
@@ -111,10 +118,10 @@ SOURCE: Final = Source(
     redistribute=True,
     landing_page="https://eddataexpress.ed.gov/download/data-library",
     access=Access.DOWNLOAD,
-    vintages=tuple(_vintage(year) for year in YEARS),
+    vintages=tuple(vintage for year in YEARS for vintage in vintages(year)),
     recipe=(
-        "In the data library choose level LEA and data group 655. For the falls of 2014 to 2018 the EDFacts CSV of the "
-        "year does as well."
+        "In the data library choose level LEA and data group 655; for the falls of 2014 to 2018 there are also EDFacts "
+        "CSVs, one per school year."
     ),
     usual_release="irregular, about two years after the school year",
 )
@@ -123,18 +130,31 @@ SOURCE: Final = Source(
 def build_homeless_lea(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `homeless_lea` of the fall `year`: leaid, group, students, withheld; the nation, whatever the scope.
 
-    The bounds that the method puts around withheld numbers depend on all districts of a state. The EDFacts file is read
-    if the store or a mirror holds it, else the one of ED Data Express. Notes say what was left out.
+    The bounds that the method puts around withheld numbers depend on all districts of a state. Notes say which file was
+    read and what was left out.
     """
-    wide = wide_file(year)
-    if wide is not None and retrieval.has(SOURCE, str(year), (wide.name,)):
-        (file,) = retrieval.obtain(SOURCE, str(year), (wide.name,))
+    ways = vintages(year)
+    chosen = next((v for v in ways if retrieval.has(SOURCE, v.key)), None)
+    file = _first([chosen] if chosen else ways, retrieval)
+    if file.vintage == str(year) and year <= LAST_WIDE:
         table, notes = read_wide(file, year)
     else:
-        (file,) = retrieval.obtain(SOURCE, str(year), (long_file(year).name,))
         table, notes = read_long(file, year, scratch=retrieval.scratch)
-    retrieval.notes["homeless_lea"] = {"file": file.name, **notes}
+    retrieval.notes["homeless_lea"] = {"vintage": file.vintage, **notes}
     return table
+
+
+def _first(ways: Sequence[Vintage], retrieval: Retrieval) -> RawFile:
+    """The file of the first way that leads to one; if none does, what is owed is the first one's."""
+    owed: list[OwedError] = []
+    for way in ways:
+        try:
+            (file,) = retrieval.obtain(SOURCE, way.key)
+        except OwedError as error:
+            owed.append(error)
+        else:
+            return file
+    raise owed[0]
 
 
 def read_wide(file: RawFile, year: int) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -203,15 +223,7 @@ def read_long(file: RawFile, year: int, *, scratch: Path) -> tuple[pl.DataFrame,
 
 def _long_table(path: Path, scratch: Path) -> Raw:
     """The data table of the file as text; the notes that lie beside it in the zip are not read."""
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        data = path
-        if path.suffix == ".zip":
-            with opened_zip(path, source=SOURCE.key) as archive:
-                names = [n for n in archive.namelist() if n.lower().endswith(".csv") and "notes" not in n.lower()]
-                if len(names) != 1:
-                    problem = f"the zip must hold one CSV of data; it holds {names}."
-                    raise InputError(problem, source=SOURCE.key, file=path.name)
-                data = Path(archive.extract(names[0], folder))
+    with unpacked_member(path, r"(?<!notes)\.csv$", source=SOURCE.key, scratch=scratch) as data:
         (raw,) = read_filtered(data, _COLUMNS, keep=pl.lit(True), source=SOURCE.key, scratch=scratch)
     raw.file = path.name
     return raw
