@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint types unit ui bench lock clean
+# Targets are listed by `make help`.
+.PHONY: help setup build test lint types unit ui bench docs lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -40,6 +41,9 @@ ui: $(READY)  ## Open the Dagster UI on loopback
 
 bench: $(READY)  ## Measure speed and memory against named alternatives
 	$(BIN)/python -m benchmarks
+
+docs: $(READY)  ## Write the pages that are made from the code
+	$(BIN)/python -m outputs.deviations docs/deviations.md
 
 lock:  ## Resolve the dependencies again (needs uv; writes no registry address)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --extra dev -o requirements.lock pyproject.toml

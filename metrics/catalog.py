@@ -28,6 +28,9 @@ def catalog() -> dict[str, Entry]:
             if (predictor.key, predictor.pillar) != (found.name, pillar):
                 raise ValueError(f"{module.__name__} declares {predictor.pillar}/{predictor.key}")
             entries[predictor.key] = Entry(
-                predictor, getattr(module, "estimate", None), getattr(module, "explain", None)
+                predictor,
+                estimate=getattr(module, "estimate", None),
+                explain=getattr(module, "explain", None),
+                deviations=getattr(module, "DEVIATIONS", ()),
             )
     return entries

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from metrics.deviation import Deviation
 from schemas.estimate import ESTIMATE, Limits
 from schemas.labels import ALL, LEVELS, SAMPLES, SUBGROUPS, Level
 
@@ -142,6 +143,7 @@ class Entry:
     predictor: Predictor
     estimate: Estimator | None
     explain: Callable[..., Any] | None
+    deviations: tuple[Deviation, ...] = ()
 
     @property
     def built(self) -> bool:

@@ -214,6 +214,8 @@ def graded(rows: pl.DataFrame, value: pl.Expr, *, nobody: str) -> pl.DataFrame:
         .then(pl.lit(nobody))
         .when(people <= SMALL * SCALE)
         .then(pl.lit("small population"))
+        .when(value.is_null())
+        .then(pl.lit("unreliable at source"))
     )
     return (
         rows.with_columns(missing.alias("reason"))

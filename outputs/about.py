@@ -17,8 +17,8 @@ class SourceNote:
     """One source as readers of a release need it (a subset of `sources.framework.declare.Source`)."""
 
     key: str
-    agency: str
-    dataset: str
+    agency: str = ""
+    dataset: str = ""
     citation: str = ""
     licence: str = ""
     redistribute: bool = True
@@ -26,8 +26,8 @@ class SourceNote:
 
     @property
     def title(self) -> str:
-        """Agency and data set."""
-        return f"{self.agency}: {self.dataset}"
+        """Agency and data set; the key where nothing more is known."""
+        return ": ".join(t for t in (self.agency, self.dataset) if t) or self.key
 
 
 @dataclass(frozen=True)
@@ -60,4 +60,4 @@ class ReleaseMeta:
 
     def notes_for(self, keys: Iterable[str]) -> list[SourceNote]:
         """The notes of these sources, in their order."""
-        return [self.sources.get(key, SourceNote(key, key, key)) for key in keys]
+        return [self.sources.get(key, SourceNote(key)) for key in keys]

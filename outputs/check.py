@@ -27,11 +27,14 @@ _CELL: Final = ("level", "metric", "sample", "year", "subgroup_type", "subgroup"
 def check_estimates(
     estimates: pl.LazyFrame, spines: Mapping[int, pl.DataFrame], entries: Mapping[str, Entry]
 ) -> list[str]:
-    """Estimates belong to the release's years, spine and metrics, with unique keys and lawful reasons."""
+    """Estimates belong to the years, spines and metrics of the release, with unique keys and lawful reasons.
+
+    `entries` are the predictors of the release.
+    """
     found = []
     known = list(metrics_by_column(entries))
     strange = estimates.filter(~pl.col("metric").is_in(known)).select("metric").unique().collect()
-    found += [f"metric {m} is not declared" for m in sorted(strange["metric"])]
+    found += [f"metric {m} is not declared by a predictor of the release" for m in sorted(strange["metric"])]
     reasons = estimates.filter(pl.col("reason").is_not_null() & ~pl.col("reason").is_in(list(REASONS)))
     found += [f"reason {r!r} is not in the closed list" for r in reasons.select("reason").unique().collect()["reason"]]
     years = estimates.select("year").unique().collect()["year"].sort().to_list()

@@ -83,6 +83,7 @@ def write_database(
         schema_overrides={"states": pl.String, "notice": pl.String},
     )
     with duckdb.connect(path) as db:
+        db.begin()  # one commit for all statements: each of its own would wait for the disk
         db.execute(f"create table estimates as select * from read_parquet({_quoted(str(long_parquet))})")
         comments = {"estimates": f"{notice}Every estimate of release {release}, one row per figure."}
         frames = {
@@ -109,6 +110,7 @@ def write_database(
             " from estimates where value is null group by all order by all"
         )
         db.execute(f"comment on view missing is {_quoted(notice + 'Missing figures by reason.')}")
+        db.commit()
 
 
 def _wide(
@@ -127,25 +129,33 @@ def _wide(
             db.execute(f"comment on column {table}.{_name(column)} is {_quoted(title)}")
 
 
-def content_hashes(path: Path) -> dict[str, str]:
-    """Table -> "rows-hash", over the rows whatever their order: the hash of equal databases is equal.
+def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Table name (with its schema, unless main) -> how SQL names it."""
+    found = db.execute(
+        "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' order by all"
+    ).fetchall()
+    return {(t if s == "main" else f"{s}.{t}"): f"{_name(s)}.{_name(t)}" for s, t in found}
 
-    DuckDB's files differ from run to run, their content does not: each row's JSON text is hashed (md5) and the two
+
+def row_counts(path: Path) -> dict[str, int]:
+    """Table -> number of rows."""
+    with duckdb.connect(path, read_only=True) as db:
+        return {t: int(db.execute(f"select count(*) from {sql}").fetchall()[0][0]) for t, sql in _tables(db).items()}
+
+
+def content_hashes(path: Path) -> dict[str, str]:
+    """Table -> "rows-hash" over its rows in any order: databases that hold the same have the same hashes.
+
+    DuckDB's files differ from run to run, their content does not. Each row's JSON text is hashed (md5), and the two
     halves of the hashes are summed. Views are not hashed; they follow from the tables.
     """
     found = {}
     with duckdb.connect(path, read_only=True) as db:
-        tables = db.execute(
-            "select table_schema, table_name from information_schema.tables"
-            " where table_type = 'BASE TABLE' order by all"
-        ).fetchall()
-        for schema, table in tables:
-            source = f"{_name(schema)}.{_name(table)}"
+        for table, sql in _tables(db).items():
             rows, low, high = db.execute(
-                f"select count(*), coalesce(sum(md5_number_lower(t)::hugeint), 0),"
-                f" coalesce(sum(md5_number_upper(t)::hugeint), 0)"
-                f" from (select to_json(r)::varchar as t from {source} r)"
+                "select count(*), coalesce(sum(md5_number_lower(t)::hugeint), 0),"
+                " coalesce(sum(md5_number_upper(t)::hugeint), 0)"
+                f" from (select to_json(r)::varchar as t from {sql} r)"
             ).fetchall()[0]
-            name = table if schema == "main" else f"{schema}.{table}"
-            found[name] = f"{rows}-{int(low):x}{int(high):x}"
+            found[table] = f"{rows}-{int(low):x}-{int(high):x}"
     return found

@@ -196,7 +196,7 @@ def _wide_rows(
             if part != "value" or row["type"] == "string":
                 row |= {"minimum": None, "maximum": None}
             if row["type"] == "string":
-                row["unit"] = None
+                row |= {"unit": None, "interval": None}
         yield row
 
 

@@ -139,11 +139,11 @@ def _metric_column(metric: Metric | None, column: str, part: Part) -> Column:
 def series_of(predictor: Predictor, file: PublishedFile, metric: str, year: int) -> Series | None:
     """The series a file takes a metric's figures of a year from: the first that fits.
 
-    The overall file needs a series marked `overall`; a group file one that has the file's subgroup type, and it takes
-    its `All` rows from there too.
+    The overall file needs a series marked `overall`; a group file one that has the file's subgroup type, and has it not
+    only for the long file. The group file takes its `All` rows from that series too.
     """
     for series in predictor.series:
-        fits = series.overall if file.overall else file.kind in series.subgroups
+        fits = series.overall if file.overall else file.kind in set(series.subgroups) - set(series.long_only)
         if fits and year in series.years and file.level in series.levels:
             if series.metrics and metric not in series.metrics:
                 continue

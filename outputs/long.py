@@ -98,7 +98,6 @@ def long_years(
             .join(about.lazy(), on="metric", how="left", validate="m:1")
             .with_columns(
                 GEOID,
-                *((pl.col(c) + 0.0).alias(c) for c, t in ESTIMATE.items() if t is pl.Float64),
                 pl.col("quality").replace_strict(QUALITY_WORDS, return_dtype=pl.String).alias("quality_label"),
                 pl.col("reason").replace_strict(REASONS, return_dtype=pl.String).alias("reason_text"),
             )

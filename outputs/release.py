@@ -16,12 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-import tempfile
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,23 +29,29 @@ from metrics.catalog import catalog
 from metrics.predictor import Entry
 from outputs import check, suppress
 from outputs.about import SCHEMA_VERSION, SYNTHETIC_NOTICE, ReleaseMeta
-from outputs.database import WIDE_SCHEMA, content_hashes, write_database
+from outputs.database import WIDE_SCHEMA, row_counts, write_database
 from outputs.datapackage import datapackage
+from outputs.deliver import (
+    LATEST,
+    MANIFEST,
+    SUMS,
+    checksums,
+    deliver,
+    drafting,
+    local,
+    manifest_of,
+    write_line,
+)
 from outputs.dictionary import COLUMNS, Written, dictionary, name_of, years_with_values
-from outputs.files import FILES, Layout, is_written, metrics_by_column
+from outputs.files import FILES, Layout, PublishedFile, choices, is_written, metrics_by_column
 from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_text_hash, scan, text_hash
 from outputs.wide import assemble, universe
 from outputs.write import csv_text, write_csv, write_parquet
 from schemas.errors import MobilityError
 from schemas.labels import LEVELS, Level
 
-LATEST: Final = "LATEST"
-MANIFEST: Final = "release.json"
-SUMS: Final = "SHA256SUMS"
 DATABASE: Final = "mobility.duckdb"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_DRAFT: Final = ".draft-"
-_STALE_SECONDS: Final = 24 * 3600
 
 
 def _now() -> datetime:
@@ -90,7 +91,6 @@ class _Draft:
     written: list[Written] = field(default_factory=list)
     paths: dict[str, tuple[str, str]] = field(default_factory=dict)
     without_values: list[str] = field(default_factory=list)
-    database: dict[str, str] = field(default_factory=dict)
     long: LongFiles = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,7 +142,7 @@ def publish(
 
     Raises `ReleaseError` if a check fails; the releases that are there, and `LATEST`, stay as they are.
     """
-    root = _local(out_root)
+    root = local(out_root)
     if "clean" not in layouts:
         raise ReleaseError("a release always has the clean layout; `layouts` may add the reference layout to it")
     entries = catalog() if entries is None else entries
@@ -150,9 +150,10 @@ def publish(
     included = _owners(frame, entries) if named is None else named
     if unknown := sorted(included - set(entries)):
         raise ReleaseError(f"the catalog does not know {', '.join(unknown)}")
-    _refuse("the estimates cannot be published", {"estimates": check.check_estimates(frame, spines, entries)})
+    here = {key: entry for key, entry in entries.items() if key in included}
+    _refuse("the estimates cannot be published", {"estimates": check.check_estimates(frame, spines, here)})
 
-    with _drafting(root, scratch) as folder:
+    with drafting(root, scratch) as folder:
         draft = _Draft(folder, meta, entries, included, spines, tuple(layouts))
         ours = suppress.for_release(frame)
         draft.long.write(long_years(ours, spines, draft.here))
@@ -161,15 +162,15 @@ def publish(
         reused = _is_there(root, draft)
         draft.long.close(draft.metadata)
         if not reused:
-            _write_wide(draft, frame, ours)
+            _write_wide(draft, frame)
             table = _write_tables(draft)
             for extra in extras:
                 extra(folder)
             checks = _verify(draft, frame, ours, table)
-            _seal(draft, ours, checks, now())
-            _deliver(draft, root)
+            _seal(draft, checks, now())
+            deliver(folder, root, draft.name)
         if latest:
-            _write_line(root, LATEST, draft.name)
+            write_line(root, LATEST, draft.name)
         return _report(root, draft.name, reused=reused)
 
 
@@ -218,8 +219,19 @@ def _marked(name: str, meta: ReleaseMeta) -> str:
 # --- Writing the draft ----------------------------------------------------------------------------------------------
 
 
-def _write_wide(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame) -> None:
-    """The wide files of each layout, as CSV and Parquet. Files without any value in this release are left out."""
+def _as_theirs(draft: _Draft, raw: pl.LazyFrame, file: PublishedFile) -> pl.LazyFrame:
+    """The estimates that a file of the reference layout needs, with the reference's suppressions."""
+    metrics = choices(file, draft.here)["metric"].unique().to_list()
+    needed = raw.filter((pl.col("level") == file.level) & pl.col("metric").is_in(metrics))
+    return suppress.for_reference(needed, file.number)
+
+
+def _write_wide(draft: _Draft, raw: pl.LazyFrame) -> None:
+    """The wide files of each layout, as CSV and Parquet. Files without any value in this release are left out.
+
+    The clean files are made from the long file, which has our suppressions and is quick to read.
+    """
+    ours = pl.scan_parquet(draft.long.parquet)
     places: dict[Level, pl.DataFrame] = {level: universe(draft.spines, level) for level in LEVELS}
     for layout in draft.layouts:
         base = "" if layout == "clean" else f"{layout}/"
@@ -228,7 +240,7 @@ def _write_wide(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame) -> None:
         for file in FILES:
             if not is_written(file, draft.here):
                 continue
-            estimates = ours if layout == "clean" else suppress.for_reference(raw, file.number)
+            estimates = ours if layout == "clean" else _as_theirs(draft, raw, file)
             wide = assemble(file, estimates, places[file.level], draft.here, layout=layout)
             frame = wide.frame
             name = name_of(file, layout)
@@ -250,7 +262,7 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
     if "reference" not in draft.layouts:
         rules = rules.filter(pl.col("applies_to").is_in(["both", "release"]))
     write_csv(rules, draft.folder / "suppressions.csv")
-    sums = {path: (size, sha256) for path, size, sha256 in _sums(draft.folder)}
+    sums = {path: (size, sha256) for path, size, sha256 in checksums(draft.folder)}
     package = datapackage(draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta)
     (draft.folder / "datapackage.json").write_text(package, encoding="utf-8")
     write_database(
@@ -277,7 +289,7 @@ def _verify(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame, table: pl.Data
     for written in draft.written:
         csv, parquet = (draft.folder / path for path in draft.paths[written.name])
         if written.layout == "reference":
-            expected_here = check.counts(suppress.for_reference(raw, written.file.number))
+            expected_here = check.counts(_as_theirs(draft, raw, written.file))
         else:
             expected_here = expected
         found = check.check_wide(written, csv, parquet, expected=expected_here, spines=draft.spines, entries=draft.here)
@@ -305,38 +317,24 @@ def _long_findings(draft: _Draft, ours: pl.LazyFrame) -> list[str]:
 
 
 def _database_findings(draft: _Draft) -> list[str]:
-    draft.database = content_hashes(draft.folder / DATABASE)
-    rows = {table: int(text.split("-")[0]) for table, text in draft.database.items()}
+    rows = row_counts(draft.folder / DATABASE)
     wanted = {"estimates": draft.long.rows}
     wanted |= {f"{WIDE_SCHEMA}.{w.file.stem}": w.rows for w in draft.written if w.layout == "clean"}
     return [f"{t} has {rows.get(t, 0)} rows, the file has {n}" for t, n in wanted.items() if rows.get(t) != n]
 
 
-# --- Sealing and delivering -----------------------------------------------------------------------------------------
+# --- Sealing it ------------------------------------------------------------------------------------------------------
 
 
-def _sums(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """Path within the release, bytes and sha256 of each file, sorted by path."""
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        yield path.relative_to(folder).as_posix(), path.stat().st_size, digest.hexdigest()
-
-
-def _seal(draft: _Draft, ours: pl.LazyFrame, checks: list[str], created: datetime) -> None:
+def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
     """Write `release.json` and `SHA256SUMS`."""
     meta = draft.meta
-    owner = {metric: predictor.key for metric, (predictor, _) in metrics_by_column(draft.here).items()}
-    by_metric = (
-        ours.group_by("metric", "year")
+    ours = pl.scan_parquet(draft.long.parquet)
+    predictors = (
+        ours.group_by("predictor", "year")
         .agg(pl.len().alias("rows"), pl.col("value").is_not_null().sum().alias("values"))
         .collect(engine="streaming")
-        .with_columns(pl.col("metric").replace_strict(owner).alias("predictor"))
-    )
-    predictors = (
-        by_metric.group_by("predictor")
+        .group_by("predictor")
         .agg(pl.col("rows", "values").sum(), pl.col("year").filter(pl.col("values") > 0).unique().sort().alias("years"))
         .sort("predictor")
     )
@@ -347,7 +345,7 @@ def _seal(draft: _Draft, ours: pl.LazyFrame, checks: list[str], created: datetim
         .sort("figures", "reason", descending=[True, False])
         .collect(engine="streaming")
     )
-    files = list(_sums(draft.folder))
+    files = list(checksums(draft.folder))
     manifest: dict[str, Any] = {
         "name": draft.name,
         "created_at": created.isoformat(timespec="seconds"),
@@ -367,7 +365,6 @@ def _seal(draft: _Draft, ours: pl.LazyFrame, checks: list[str], created: datetim
         "checks_passed": checks,
         "rows": {"estimates": draft.long.rows} | {w.name: w.rows for w in draft.written},
         "inputs": [asdict(i) for i in meta.inputs],
-        "database_content": draft.database,
         "files": [{"path": path, "bytes": size, "sha256": sha256} for path, size, sha256 in files],
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
@@ -377,42 +374,9 @@ def _seal(draft: _Draft, ours: pl.LazyFrame, checks: list[str], created: datetim
     (draft.folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _local(root: Path | UPath) -> Path | UPath:
-    """A plain path for local folders, so that renaming is the file system's own."""
-    if isinstance(root, UPath) and root.protocol in ("", "file", "local"):
-        return Path(root.path)
-    return root
-
-
-@contextmanager
-def _drafting(root: Path | UPath, scratch: Path | None) -> Iterator[Path]:
-    """A folder to make the release in: hidden beside the releases, or local if these are remote. Gone afterwards."""
-    base = (scratch or Path(tempfile.gettempdir())) if isinstance(root, UPath) else root
-    base.mkdir(parents=True, exist_ok=True)
-    for left in base.glob(f"{_DRAFT}*"):
-        # Left by a run that was killed; a live one is younger.
-        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-    folder = base / f"{_DRAFT}{uuid.uuid4().hex}"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _manifest_of(root: Path | UPath, name: str) -> dict[str, Any] | None:
-    """The manifest of a whole release, None if there is none of that name."""
-    path = root / name / MANIFEST
-    if not path.exists():
-        return None
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
-
-
 def _is_there(root: Path | UPath, draft: _Draft) -> bool:
     """Whether this very release is there already; `ReleaseError` if another one has its name."""
-    manifest = _manifest_of(root, draft.name)
+    manifest = manifest_of(root, draft.name)
     if manifest is not None and manifest["content"] == draft.content:
         return True
     # A folder without a manifest is the rest of a remote upload that broke off; it is written over.
@@ -421,28 +385,8 @@ def _is_there(root: Path | UPath, draft: _Draft) -> bool:
     return False
 
 
-def _deliver(draft: _Draft, root: Path | UPath) -> None:
-    """Make the draft the release: one rename, or uploads of which the manifest is the last."""
-    if isinstance(root, UPath):
-        files = [path for path, _, _ in _sums(draft.folder)]
-        for path in sorted(files, key=lambda p: (p == MANIFEST, p)):
-            root.fs.put_file(str(draft.folder / path), (root / draft.name / path).path)
-    else:
-        draft.folder.replace(root / draft.name)
-
-
-def _write_line(root: Path | UPath, name: str, line: str) -> None:
-    """Write a one-line file so that a reader sees the old or the new line, nothing between."""
-    if isinstance(root, UPath):
-        (root / name).write_text(f"{line}\n", encoding="utf-8")
-        return
-    beside = root / f".{name}-{uuid.uuid4().hex}"
-    beside.write_text(f"{line}\n", encoding="utf-8")
-    beside.replace(root / name)
-
-
 def _report(root: Path | UPath, name: str, *, reused: bool) -> ReleaseReport:
-    manifest = _manifest_of(root, name)
+    manifest = manifest_of(root, name)
     if manifest is None:
         raise ReleaseError(f"the release {name} is not where it was put")
     return ReleaseReport(
@@ -455,20 +399,3 @@ def _report(root: Path | UPath, name: str, *, reused: bool) -> ReleaseReport:
         not_built=tuple(manifest["not_built"]),
         without_values=tuple(manifest["files_without_values"]),
     )
-
-
-def latest(out_root: Path | UPath) -> str | None:
-    """The name in `LATEST`, None if nothing was published yet."""
-    path = _local(out_root) / LATEST
-    return path.read_text(encoding="utf-8").strip() if path.exists() else None
-
-
-def verify_sums(folder: Path) -> list[str]:
-    """Compare the files of a local release with its `SHA256SUMS`; one line per difference, none if whole."""
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-    wanted = {path: sha256 for sha256, path in (line.split("  ", 1) for line in lines)}
-    there = {path: sha256 for path, _, sha256 in _sums(folder) if path != SUMS}
-    found = [f"{path} is missing" for path in wanted if path not in there]
-    found += [f"{path} is not listed" for path in there if path not in wanted]
-    found += [f"{path} has changed" for path, sha256 in wanted.items() if there.get(path, sha256) != sha256]
-    return sorted(found)

@@ -141,8 +141,7 @@ def _block(cells: pl.DataFrame, metric: Metric, parts: tuple[Column, ...]) -> pl
         elif column.part == "value" and metric.text_format is not None:
             made.append(_as_text(cells, metric.text_format).alias(column.name))
         else:
-            # Adding zero turns -0.0 into 0.0, which text cannot tell apart from it.
-            made.append((pl.col(str(column.part)) + 0.0).alias(column.name))
+            made.append(pl.col(str(column.part)).alias(column.name))
     return cells.select("_row", *made)
 
 

@@ -23,8 +23,7 @@ ROW_GROUP: Final = 1 << 17
 
 def number_text(numbers: pl.Series) -> pl.Series:
     """Floats as text; null stays null."""
-    numbers = numbers + 0.0
-    text = numbers.cast(pl.String).str.strip_suffix(".0")
+    text = numbers.cast(pl.String).str.strip_suffix(".0").replace("-0", "0")
     size = numbers.abs()
     plain_small = ((size < _SMALL) & (size > 0.0) & ~text.str.contains("e", literal=True)).fill_null(False)
     if not plain_small.any():

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
@@ -179,7 +178,7 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         workspace.progress("table", f"{found.name} {year}", outcome.status)
         _report_raw_files(context, outcome)
         metadata = _outcome_metadata(outcome)
-        metadata |= {f"note: {k}": dg.MetadataValue.json(v) for k, v in outcome.account.notes.items()}
+        metadata |= {f"note: {k}": pictures.note(v) for k, v in outcome.account.notes.items()}
         frame = workspace.scan("tables", found.name, year)
         if frame is not None:
             metadata["preview"] = pictures.table(frame.head(8).collect())
@@ -218,7 +217,7 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         description=(
             f"{predictor.title} ({PILLARS[predictor.pillar]})\n\n{predictor.definition}\n\n"
             + "\n".join(f"* `{m.column}`: {m.title} ({m.unit})" for m in predictor.metrics)
-            + ("\n\n" + "\n".join(predictor.notes) if predictor.notes else "")
+            + ("\n\nGood to know:\n\n" + "\n".join(f"* {n}" for n in predictor.notes) if predictor.notes else "")
         ),
         owners=OWNERS,
         kinds={"polars", "parquet"},
@@ -271,8 +270,7 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
                 metadata[name] = rows
         frame = workspace.scan("estimates", predictor.key, year)
         if frame is not None:
-            rows_of_interest = frame.filter(pl.col("value").is_not_null()).head(10).collect()
-            metadata["preview"] = pictures.table(rows_of_interest)
+            metadata["preview"] = pictures.preview(frame)
             if outcome.status == "built" and (picture := pictures.histogram(frame.collect(), predictor.title)):
                 metadata["distribution"] = picture
         yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(account.content_hash))

@@ -213,35 +213,23 @@ def trace(
     sample: Annotated[str | None, typer.Option("--sample", help="Default: the sample of the overall file.")] = None,
     data: DataOption = None,
     states: StatesOption = None,
-    as_json: JsonOption = False,
+    json_output: JsonOption = False,
 ) -> None:
     """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums."""
-    from outputs.explain import account_of_figure, render_text
-
+    from outputs.explain import account, as_json, as_text
     from pipelines.trace import trace_figure
 
     settings = settings_for(data, None, states)
-    figure = trace_figure(
-        settings,
-        geoid,
-        year,
-        metric,
-        subgroup_type=subgroup_type,
-        subgroup=subgroup,
-        sample=sample,
-    )
-    account = account_of_figure(**figure)
-    if as_json:
-        print(json.dumps(account, indent=1, default=str))
-    else:
-        print(render_text(account))
+    figure = trace_figure(settings, geoid, year, metric, subgroup_type=subgroup_type, subgroup=subgroup, sample=sample)
+    told = account(figure.row, figure.explanation, **figure.facts)
+    print(as_json(told) if json_output else as_text(told))
 
 
 @app.command()
 def sources(
     data: DataOption = None,
     states: StatesOption = None,
-    as_json: JsonOption = False,
+    json_output: JsonOption = False,
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
 ) -> None:
     """Each source and vintage: present, in the mirror, downloadable, or owed by a person (with the recipe)."""
@@ -267,12 +255,12 @@ def sources(
                         "licence": declared.licence,
                         "redistribute": declared.redistribute,
                         "landing_page": declared.landing_page,
-                        "recipe": declared.recipe if str(status) == "owed" else "",
+                        "recipe": retrieval.recipe(declared, vintage.key) if str(status) != "present" else "",
                     }
                 )
     if source is not None and not rows:
         raise MobilityError(f"no source {source!r}; there are: {', '.join(all_sources())}.")
-    if as_json:
+    if json_output:
         print(json.dumps(rows, indent=1))
         return
     table = RichTable("source", "vintage", "status", "data years", title=f"Sources for {settings.data_root}")
@@ -281,8 +269,11 @@ def sources(
         shown = f"{years[0]}-{years[-1]}" if len(years) > 1 else "".join(map(str, years))
         table.add_row(row["source"], row["vintage"], row["status"], shown)
     out.print(table)
-    for key in sorted({r["source"] for r in rows if r["recipe"]}):
-        out.print(f"• [bold]{key}[/bold]: {all_sources()[key].recipe}", highlight=False, soft_wrap=True)
+    owed = [r for r in rows if r["status"] in ("owed", "needs key")]
+    if owed:
+        out.print("\nOwed by a person (what is needed, where from, where to put it):")
+    for row in owed:
+        out.print(f"• [bold]{row['source']} {row['vintage']}[/bold] {row['recipe']}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -50,19 +50,40 @@ def gate_table(frame: pl.DataFrame | pl.LazyFrame, model: type[pa.DataFrameModel
 
 
 def inventory(ws: Workspace, source_names: tuple[str, ...], year: int) -> str:
-    """A hash of what lies in the store and a local mirror for these sources and this year (names, sizes, times)."""
+    """A hash of what lies in store, inbox and a local mirror for these sources and this year (names, sizes, times).
+
+    Vintages without data years (other forms of the same figures) count for every year.
+    """
     listing: list[tuple[str, str, int, int]] = []
-    folders = [Path(str(ws.root)) / "raw"] if ws.settings.data_is_local else []
+    local = Path(str(ws.root))
+    folders = [local / "raw", local / "inbox"] if ws.settings.data_is_local else []
     if ws.settings.mirror and "://" not in ws.settings.mirror:
         folders.append(Path(ws.settings.mirror))
     for name in source_names:
-        for vintage in all_sources()[name].vintages_for(year):
-            for folder in folders:
-                place = folder / name / vintage.key
-                if place.is_dir():
-                    stats = [(f, f.stat()) for f in sorted(place.iterdir()) if f.name != "provenance.json"]
-                    listing += [(str(place), f.name, s.st_size, s.st_mtime_ns) for f, s in stats]
+        vintages = [v for v in all_sources()[name].vintages if year in v.data_years or not v.data_years]
+        places = [folder / name / v.key for folder in folders for v in vintages] + [local / "inbox" / name]
+        for place in places:
+            if place.is_dir():
+                files = [f for f in sorted(place.iterdir()) if f.is_file() and f.name != "provenance.json"]
+                listing += [(str(place), f.name, (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
     return digest(listing, ws.settings.mirror, ws.settings.offline)
+
+
+def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
+    """Whether `refresh_table` would change nothing (its upstream tables being fresh themselves)."""
+    found = table(name)
+    before = ws.account("tables", name, year)
+    if ws.force or before is None or not before.present or before.owed:
+        return False
+    if isinstance(found, Derived):
+        return before.fingerprint == _derived_fingerprint(ws, found, year)
+    return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
+
+
+def estimates_are_fresh(ws: Workspace, key: str, year: int) -> bool:
+    """Whether `refresh_estimates` would change nothing (its tables being fresh themselves)."""
+    before = ws.account("estimates", key, year)
+    return not ws.force and before is not None and before.present and before.fingerprint == _made_from(ws, key, year)[0]
 
 
 def refresh_table(ws: Workspace, name: str, year: int) -> Outcome:
@@ -72,11 +93,9 @@ def refresh_table(ws: Workspace, name: str, year: int) -> Outcome:
 
 
 def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
-    version = digest(code_version(found.build.__module__), found.version)
-    listing = inventory(ws, found.sources, year)
+    version = _reader_version(found)
     before = ws.account("tables", found.name, year)
-    fresh = before is not None and (before.code_version, before.inventory) == (version, listing)
-    if fresh and before is not None and before.present and not before.owed and not ws.force:
+    if before is not None and table_is_fresh(ws, found.name, year):
         return Outcome("unchanged", before)
     retrieval = ws.retrieval()
     account = Account(found.name, year, "", version, ws.states, ws.profile)
@@ -93,18 +112,30 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     gate_table(frame, found.model, found.name, rows=found.gate_rows)
     account.inputs = [{**asdict(f), "path": None} for f in retrieval.used]
     account.notes = dict(retrieval.notes)
+    # A table that can do without one of its inputs says itself what is owed.
+    account.owed = list(account.notes.pop("owed", []))
     account.fingerprint = digest(found.name, year, version, ws.states, sorted(f.sha256 for f in retrieval.used))
     # The store has taken files over from the mirror or the network by now: list it as it is for the next comparison.
     account.inventory = inventory(ws, found.sources, year)
     return Outcome("built", ws.write("tables", frame, account))
 
 
+def _reader_version(found: Table) -> str:
+    return digest(code_version(found.build.__module__), found.version)
+
+
+def _derived_fingerprint(ws: Workspace, found: Derived, year: int) -> str:
+    parents = {name: ws.account("tables", name, year) for name in found.inputs}
+    version = code_version(found.compute.__module__)
+    return digest(found.name, year, version, {n: a.fingerprint if a else None for n, a in parents.items()})
+
+
 def _refresh_derived(ws: Workspace, found: Derived, year: int) -> Outcome:
     version = code_version(found.compute.__module__)
     parents = {name: ws.account("tables", name, year) for name in found.inputs}
-    fingerprint = digest(found.name, year, version, {n: a.fingerprint if a else None for n, a in parents.items()})
+    fingerprint = _derived_fingerprint(ws, found, year)
     before = ws.account("tables", found.name, year)
-    if before is not None and before.present and before.fingerprint == fingerprint and not ws.force:
+    if before is not None and table_is_fresh(ws, found.name, year):
         return Outcome("unchanged", before)
     account = Account(found.name, year, fingerprint, version, ws.states, ws.profile)
     account.inputs = [{"table": n, "fingerprint": a.fingerprint if a else None} for n, a in parents.items()]
@@ -131,12 +162,9 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     if entry.estimate is None:
         raise KeyError(f"{key} is not built yet")
     predictor = entry.predictor
-    version = code_version(entry.estimate.__module__)
-    parents = {name: ws.account("tables", name, year) for name in {*entry.inputs, "spine"}}
-    made_from = {n: a.fingerprint if a is not None and a.present else None for n, a in sorted(parents.items())}
-    fingerprint = digest(key, year, version, made_from, ws.states)
+    fingerprint, parents = _made_from(ws, key, year)
     before = ws.account("estimates", key, year)
-    if before is not None and before.present and before.fingerprint == fingerprint and not ws.force:
+    if before is not None and estimates_are_fresh(ws, key, year):
         return Outcome("unchanged", before)
     spine = ws.scan("tables", "spine", year)
     if spine is None:
@@ -155,12 +183,21 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
         expected_keys=expected_keys(predictor, year, universe),
         limits=predictor.limits(),
     )
-    account = Account(key, year, fingerprint, version, ws.states, ws.profile)
-    account.inputs = [{"table": name, "fingerprint": value} for name, value in made_from.items()]
+    account = Account(key, year, fingerprint, code_version(entry.estimate.__module__), ws.states, ws.profile)
+    account.inputs = [{"table": n, "fingerprint": a.fingerprint if a else None} for n, a in parents.items()]
     account.owed = [o for a in parents.values() if a is not None for o in a.owed]
     account.notes = _tallies(gated)
     account.content_hash = canonical_hash(gated)
     return Outcome("built", ws.write("estimates", gated, account))
+
+
+def _made_from(ws: Workspace, key: str, year: int) -> tuple[str, dict[str, Account | None]]:
+    """Fingerprint of a predictor's estimates as they would be made now, and the accounts of the tables behind them."""
+    entry = catalog()[key]
+    assert entry.estimate is not None
+    parents = {name: ws.account("tables", name, year) for name in sorted({*entry.inputs, "spine"})}
+    made_from = {n: a.fingerprint if a is not None and a.present else None for n, a in parents.items()}
+    return digest(key, year, code_version(entry.estimate.__module__), made_from, ws.states), parents
 
 
 def _parameters(entry: Entry) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -37,6 +38,25 @@ def table(frame: pl.DataFrame, limit: int = 20) -> dg.TableMetadataValue:
     head = frame.head(limit).with_columns(pl.all().cast(pl.String).fill_null(""))
     schema = dg.TableSchema(columns=[dg.TableColumn(c, str(t)) for c, t in frame.schema.items()])
     return dg.MetadataValue.table([dg.TableRecord(row) for row in head.iter_rows(named=True)], schema=schema)
+
+
+def note(value: object) -> dg.MetadataValue[Any]:
+    """A count or text as it is, anything nested as JSON."""
+    if isinstance(value, bool):
+        return dg.MetadataValue.bool(value)
+    if isinstance(value, int):
+        return dg.MetadataValue.int(value)
+    if isinstance(value, dict | list):
+        return dg.MetadataValue.json(value)
+    return dg.MetadataValue.text(str(value))
+
+
+def preview(estimates: pl.LazyFrame) -> dg.TableMetadataValue:
+    """A few estimates that have a value, with the columns a reader looks for first; empty columns are left out."""
+    first = ["state", "geo", "subgroup", "metric", "value", "lb", "ub", "quality", "n", "numerator", "denominator"]
+    rows = estimates.filter(pl.col("value").is_not_null()).select(*first, "n_areas", "reason", "sample").head(12)
+    shown = rows.collect()
+    return table(shown.select(c for c in shown.columns if shown[c].null_count() < shown.height))
 
 
 def records(rows: Sequence[Mapping[str, object]], limit: int = 50) -> dg.TableMetadataValue | None:

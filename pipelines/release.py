@@ -1,10 +1,13 @@
 """Publishing what lies in the data root: gathers estimates, lists of geographies and provenance for `outputs`."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from metrics.catalog import catalog
 from outputs.about import InputFile, ReleaseMeta, SourceNote
 from outputs.release import ReleaseReport, publish
+from pipelines.code_version import code_version
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
 from sources.registry import all_sources
@@ -41,6 +44,38 @@ def provenance(ws: Workspace, tables: set[tuple[str, int]]) -> list[dict[str, An
             }
             files[(item["source"], item["vintage"], item["name"])] = record
     return [files[key] for key in sorted(files)]
+
+
+def _state(ws: Workspace) -> Path:
+    return ws.settings.state_root / "last_release.json"
+
+
+def ingredients(ws: Workspace) -> str:
+    """A hash of everything a release of this data root would be made from."""
+    accounts = {
+        f"{key} {year}": (account.fingerprint, account.content_hash)
+        for key, entry in catalog().items()
+        if entry.built
+        for year in ws.years("estimates", key)
+        if (account := ws.account("estimates", key, year)) is not None
+    }
+    declared = [repr(entry.predictor) for entry in catalog().values()]
+    return digest(accounts, declared, code_version("outputs.release"), ws.states, ws.profile)
+
+
+def release_name(ws: Workspace) -> str | None:
+    """The latest release's name."""
+    latest = ws.root / "published" / "LATEST"
+    return latest.read_text().strip() if latest.exists() else None
+
+
+def last_release(ws: Workspace) -> str | None:
+    """The latest release, if it was made from just what lies in the data root now; else None."""
+    name = release_name(ws)
+    if name is None or not _state(ws).exists():
+        return None
+    recorded = json.loads(_state(ws).read_text())
+    return name if recorded == {"name": name, "ingredients": ingredients(ws)} else None
 
 
 def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
@@ -83,7 +118,7 @@ def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
         inputs=inputs,
         sources=notes,
     )
-    return publish(
+    report = publish(
         {key: [str(path) for path in paths] for key, paths in estimates.items()},
         spines,
         ws.root / "published",
@@ -91,3 +126,5 @@ def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
         name=name,
         scratch=ws.scratch,
     )
+    _state(ws).write_text(json.dumps({"name": report.name, "ingredients": ingredients(ws)}))
+    return report

@@ -11,7 +11,9 @@ from typing import Any
 import dagster as dg
 
 from metrics.catalog import catalog
-from pipelines.derived import derived_tables, table, with_upstream
+from pipelines.derived import derived_tables, table, upstream, with_upstream
+from pipelines.engine import estimates_are_fresh, table_is_fresh
+from pipelines.release import last_release
 from pipelines.settings import PROJECT
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
@@ -66,6 +68,20 @@ def plan(predictors: list[str], years: list[int] | None) -> dict[int, tuple[list
     return steps
 
 
+def stale(ws: Workspace, steps: dict[int, tuple[list[str], list[str]]]) -> dict[int, tuple[list[str], list[str]]]:
+    """The part of a plan that has something to do: what changed itself, and what is made from what changed."""
+    remaining: dict[int, tuple[list[str], list[str]]] = {}
+    for year, (tables, active) in steps.items():
+        changed: set[str] = set()
+        for name in tables:
+            if changed & set(upstream(name)) or not table_is_fresh(ws, name, year):
+                changed.add(name)
+        behind = [p for p in active if changed & tables_of(p, year) or not estimates_are_fresh(ws, p, year)]
+        if changed or behind:
+            remaining[year] = ([t for t in tables if t in changed], behind)
+    return remaining
+
+
 def tables_of(predictor: str, year: int) -> set[str]:
     """The tables a predictor reads in a year: parameters of `estimate` that a series of that year asks for.
 
@@ -86,13 +102,11 @@ def missing_modules() -> list[str]:
 
 def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True) -> RunReport:
     """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest."""
-    from pipelines.assets import RELEASE, estimates_key, table_key
-    from pipelines.jobs import build_definitions
-
     ws.settings.export()
     ws.settings.state_root.mkdir(parents=True, exist_ok=True)
     report = RunReport()
     seen = ws.progress
+    steps = plan(predictors, years)
 
     def watch(stage: str, name: str, status: str) -> None:
         if status.startswith("failed: "):
@@ -104,12 +118,40 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
         seen(stage, name, status)
 
     ws.progress = watch
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    with build_lock(ws), dg.DagsterInstance.from_config(str(PROJECT)) as instance:
+    with build_lock(ws):
         ws.claim()
+        todo = stale(ws, steps)
+        for year, (tables, active) in steps.items():
+            ahead = todo.get(year, ([], []))
+            for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
+                watch("plan", f"{name} {year}", "unchanged")
+        if todo or (publish and last_release(ws) is None):
+            _run_dagster(ws, todo, report, publish=publish)
+        elif publish:
+            report.release = last_release(ws)
+        for year, (tables, _) in steps.items():
+            for name in tables:
+                account = ws.account("tables", name, year)
+                if account is not None:
+                    report.owed += [o | {"table": name, "year": year} for o in account.owed]
+    ws.progress = seen
+    if report.release is not None:
+        report.folder = str(ws.root / "published" / report.release)
+    return report
+
+
+def _run_dagster(
+    ws: Workspace, todo: dict[int, tuple[list[str], list[str]]], report: RunReport, *, publish: bool
+) -> None:
+    """One Dagster run per data year, and one for the release."""
+    from pipelines.assets import RELEASE, estimates_key, table_key
+    from pipelines.jobs import build_definitions
+
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
         definitions = build_definitions(ws)
         one_year = definitions.resolve_job_def("one_year")
-        for year, (tables, active) in plan(predictors, years).items():
+        for year, (tables, active) in todo.items():
             keys = [*(table_key(t) for t in tables), *(estimates_key(p) for p in active)]
             result = one_year.execute_in_process(
                 partition_key=str(year),
@@ -119,19 +161,11 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
                 run_config=quiet,
             )
             _unexpected(result, report, str(year))
-            for table_name in tables:
-                account = ws.account("tables", table_name, year)
-                if account is not None:
-                    report.owed += [o | {"table": table_name, "year": year} for o in account.owed]
         if publish:
             result = definitions.resolve_job_def("publish").execute_in_process(
                 instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[RELEASE]
             )
             _unexpected(result, report, "publish")
-    ws.progress = seen
-    if report.release is not None:
-        report.folder = str(ws.root / "published" / report.release)
-    return report
 
 
 def _unexpected(result: dg.ExecuteInProcessResult, report: RunReport, what: str) -> None:

@@ -1,21 +1,31 @@
 """Collecting what is known about one published figure: the estimate, its inputs, its files, its checks."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from metrics.catalog import catalog
-from metrics.explanation import Cell
+from metrics.explanation import Cell, Explanation
 from metrics.predictor import Entry
 from pipelines.engine import input_frames
-from pipelines.release import provenance
+from pipelines.release import provenance, release_name
 from pipelines.sample import prepare
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import KEY
 from schemas.labels import ALL
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What `outputs.explain.account` is told: the row of the estimate, its explanation, and facts around them."""
+
+    row: dict[str, Any]
+    explanation: Explanation
+    facts: dict[str, Any]
 
 
 class TraceError(MobilityError):
@@ -51,8 +61,8 @@ def trace_figure(
     subgroup_type: str | None,
     subgroup: str | None,
     sample: str | None,
-) -> dict[str, Any]:
-    """Everything `outputs.explain.account_of_figure` needs about one figure."""
+) -> Figure:
+    """The figure with everything known about it. Raises `TraceError` if it is not there or not named clearly."""
     settings = prepare(settings)
     ws = Workspace(settings)
     level, state, geo = split_geoid(geoid)
@@ -81,7 +91,6 @@ def trace_figure(
     cell = Cell(**{k: row[k] for k in KEY})
     account = ws.account("estimates", predictor.key, year)
     assert account is not None
-    explanation = None
     series = next(
         s
         for s, place, kind, label, shown in predictor.cells(year)
@@ -89,22 +98,34 @@ def trace_figure(
         == (row["sample"], row["level"], row["subgroup_type"], row["subgroup"], row["metric"])
     )
     frames = input_frames(ws, entry, year)
-    if entry.explain is not None and all(frames.get(t) is not None for t in series.tables):
-        arguments = dict(frames)
-        explanation = entry.explain(cell, year=year, **arguments)
+    owed = [t for t in series.tables if frames.get(t) is None]
+    if entry.explain is None or owed:
+        why = f"input owed: {', '.join(owed)}" if owed else "this predictor gives no account of its figures yet"
+        explanation = Explanation(formula=why, recomputed=None, inputs=pl.DataFrame(), tables=series.tables)
+    else:
+        explanation = entry.explain(cell, year=year, **frames)
     others = {t for s in predictor.series for t in s.tables} - set(series.tables)
     tables = {(i["table"], year) for i in account.inputs if i["table"] not in others}
-    name = _name(ws, level, state, geo, year)
-    return {
-        "row": row,
-        "name": name,
+    lacking = [o for name, _ in sorted(tables) if (a := ws.account("tables", name, year)) is not None for o in a.owed]
+    files = [{**f, "file": f["name"]} for f in provenance(ws, tables)]
+    facts = {
         "predictor": predictor,
-        "explanation": explanation,
-        "provenance": provenance(ws, tables),
+        "name": _name(ws, level, state, geo, year),
+        "provenance": files,
+        "checks": [
+            {"name": "gate", "passed": True, "detail": f"{account.rows} estimates of {year}, built {account.built_at}"},
+            {"name": "inputs present", "passed": not lacking, "detail": f"{len(lacking)} owed"},
+            {"name": "code version", "passed": True, "detail": account.code_version},
+        ],
+        "deviations": [
+            {"key": d.id, "kind": d.kind, "summary": f"{d.reference} {d.ours} {d.effect}"}
+            for d in entry.deviations
+            if d.rows is None or any(r.geoid == state + geo and r.year == year for r in d.rows)
+        ],
+        "release": release_name(ws),
         "synthetic": ws.profile == "sample",
-        "code_version": account.code_version,
-        "built_at": account.built_at,
     }
+    return Figure(row, explanation, facts)
 
 
 def _with_states_of(ws: Workspace, key: str, year: int) -> Workspace:

@@ -26,16 +26,20 @@ class QcewCounty(pa.DataFrameModel):
     neither employment nor wages. `weekly_wage` is also null where nobody is employed.
     """
 
-    year: pl.Int16 = pa.Field(ge=1990, le=2100)
-    state: pl.String = pa.Field(isin=sorted(STATES))
-    county: pl.String = pa.Field(str_matches=r"^\d{3}$", ne="999")
-    ownership: pl.Int8 = pa.Field(isin=list(OWNERSHIPS))
-    naics: pl.String = pa.Field(isin=list(NAICS))
-    weekly_wage: pl.Float64 = pa.Field(ge=0, nullable=True)
-    establishments: pl.Int64 = pa.Field(ge=0)
-    employment: pl.Float64 = pa.Field(ge=0, nullable=True)
-    total_wages: pl.Float64 = pa.Field(ge=0, nullable=True)
-    disclosed: pl.Boolean
+    year: pl.Int16 = pa.Field(ge=1990, le=2100, description="Data year.")
+    state: pl.String = pa.Field(isin=sorted(STATES), description="State FIPS code.")
+    county: pl.String = pa.Field(str_matches=r"^\d{3}$", ne="999", description="County FIPS code within the state.")
+    ownership: pl.Int8 = pa.Field(isin=list(OWNERSHIPS), description="0 total, 1 federal, 2 state, 3 local, 5 private.")
+    naics: pl.String = pa.Field(isin=list(NAICS), description="Industry: 10 all, 101 goods, 1021 to 1027 supersectors.")
+    weekly_wage: pl.Float64 = pa.Field(
+        ge=0,
+        nullable=True,
+        description="Annual average weekly wage in dollars; null if withheld or nobody is employed.",
+    )
+    establishments: pl.Int64 = pa.Field(ge=0, description="Annual average number of establishments.")
+    employment: pl.Float64 = pa.Field(ge=0, nullable=True, description="Annual average employment.")
+    total_wages: pl.Float64 = pa.Field(ge=0, nullable=True, description="Total annual wages in dollars.")
+    disclosed: pl.Boolean = pa.Field(description="False where the agency withholds the figures.")
 
     class Config:
         """Exactly these columns, one row per cell."""
@@ -62,10 +66,12 @@ class QcewCounty(pa.DataFrameModel):
 class MitLivingWage(pa.DataFrameModel):
     """One row per county: hourly living wage of one working adult with two children, in dollars of `dollars_year`."""
 
-    state: pl.String = pa.Field(isin=sorted(STATES))
-    county: pl.String = pa.Field(str_matches=r"^\d{3}$")
-    hourly_wage: pl.Float64 = pa.Field(gt=0, le=1000)
-    dollars_year: pl.Int16 = pa.Field(ge=2000, le=2100)
+    state: pl.String = pa.Field(isin=sorted(STATES), description="State FIPS code.")
+    county: pl.String = pa.Field(str_matches=r"^\d{3}$", description="County FIPS code within the state.")
+    hourly_wage: pl.Float64 = pa.Field(
+        gt=0, le=1000, description="Living wage in dollars an hour, one working adult with two children."
+    )
+    dollars_year: pl.Int16 = pa.Field(ge=2000, le=2100, description="Year whose dollars these are.")
 
     class Config:
         """Exactly these columns, one row per county."""
@@ -78,9 +84,11 @@ class MitLivingWage(pa.DataFrameModel):
 class Cpi(pa.DataFrameModel):
     """One row per year: Consumer Price Index for All Urban Consumers, U.S. city average, all items, 1982-84 = 100."""
 
-    year: pl.Int16 = pa.Field(ge=1913, le=2100, unique=True)
-    cpi_u: pl.Float64 = pa.Field(gt=0, le=10_000)
-    cpi_u_first_half: pl.Float64 = pa.Field(gt=0, le=10_000, nullable=True)
+    year: pl.Int16 = pa.Field(ge=1913, le=2100, unique=True, description="Calendar year.")
+    cpi_u: pl.Float64 = pa.Field(gt=0, le=10_000, description="Annual average, 1982-84 = 100.")
+    cpi_u_first_half: pl.Float64 = pa.Field(
+        gt=0, le=10_000, nullable=True, description="Average of the first half of the year, where needed."
+    )
 
     class Config:
         """Exactly these columns."""

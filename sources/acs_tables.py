@@ -15,9 +15,10 @@ from typing import Final
 import polars as pl
 
 from schemas.census import AreaRaceModel, TractPovertyModel, TractRaceModel
+from schemas.errors import OwedError
 from sources.census_forms import COUNTY, PLACE, TRACT, Geography, Item, read
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
-from sources.framework.states import BY_POSTAL
+from sources.framework.states import State, within
 from sources.framework.strict import Raw
 from sources.geography import geographies
 
@@ -149,24 +150,27 @@ class Content:
         """All files of the vintage of `year` that this content may be read from."""
         return tuple(file for form in self.forms(year) for file in form.files(self.geography, year))
 
-    def read(self, year: int, retrieval: Retrieval) -> pl.DataFrame:
+    def read(self, year: int, retrieval: Retrieval, *, whole: bool = False) -> pl.DataFrame:
         """The figures of the vintage that ends in `year`, for the states of the scope, sorted by code.
 
-        A form that is at hand for every state is taken; if none is, the API is asked. What was left out or annotated is
-        counted in `retrieval.notes`.
+        For each state a form that is at hand is taken; if none is, the API is asked. States whose files cannot be had
+        are left out and stand in `retrieval.notes["owed"]`; with `whole`, or if that is all of them, `OwedError` is
+        raised. What was left out or annotated is counted in the notes.
         """
-        choices = [(form, tuple(f.name for f in form.files(self.geography, year))) for form in self.forms(year)]
-        ready = (choice for choice in choices if retrieval.has(SOURCE, vintage_key(year), choice[1]))
-        form, names = next(ready, choices[0])
-        files = retrieval.obtain(SOURCE, vintage_key(year), names)
+        forms, owed = self._forms_by_state(year, retrieval)
+        if owed is not None:
+            if whole or not forms:
+                raise owed
+            note = {"source": owed.source, "vintage": owed.vintage, "files": list(owed.files), "recipe": owed.recipe}
+            retrieval.notes["owed"] = [note]
         frames = []
         annotations: Counter[str] = Counter()
         left_out = 0
-        for of_state in _by_state(files, len(names)):
+        for state, form in forms.items():
             raw: Raw | None = None
-            for file, items in zip(of_state, form.parts, strict=True):
+            for file, items in zip(self._obtain(year, state, form, retrieval), form.parts, strict=True):
                 reading = read(file.path, items, self.geography, source=SOURCE.key)
-                _in_own_state(reading.raw, file)
+                _in_own_state(reading.raw, state)
                 raw = reading.raw if raw is None else _beside(raw, reading.raw, self.geography)
                 annotations.update(reading.annotations)
                 left_out += reading.rows_left_out
@@ -175,22 +179,46 @@ class Content:
             if self.geography is not PLACE:
                 _known_county(raw, year)
             frames.append(raw.done())
-        retrieval.notes[f"{self.geography.plural} from"] = f"{form.table}, {'API' if form.api else 'download'}"
-        retrieval.notes["annotated figures"] = dict(sorted(annotations.items()))
-        retrieval.notes["rows of other kinds of areas left out"] = left_out
+        used = Counter(f"{form.table}, {'API' if form.api else 'download'}" for form in forms.values())
+        retrieval.notes[f"acs_tables {self.geography.plural} {year}"] = {
+            "states by form": dict(used),
+            "annotated figures": dict(sorted(annotations.items())),
+            "rows of other kinds of areas left out": left_out,
+        }
         return pl.concat(frames).sort(self.geography.columns)
 
+    def _names(self, year: int, state: State, form: Form) -> tuple[str, ...]:
+        """The files of one form and state."""
+        return tuple(f.name.replace("{st}", state.postal.lower()) for f in form.files(self.geography, year))
 
-def _by_state(files: list[RawFile], parts: int) -> list[tuple[RawFile, ...]]:
-    """The files of each state; they come in the order of the names asked for, within a name by state."""
-    states = len(files) // parts
-    return list(zip(*(files[i * states : (i + 1) * states] for i in range(parts)), strict=True))
+    def _obtain(self, year: int, state: State, form: Form, retrieval: Retrieval) -> list[RawFile]:
+        """The files of one state, in the order of the form's parts."""
+        return retrieval.obtain(SOURCE, vintage_key(year), self._names(year, state, form))
+
+    def _forms_by_state(self, year: int, retrieval: Retrieval) -> tuple[dict[State, Form], OwedError | None]:
+        """The form to read for each state that has one, and what is owed for the others."""
+        vintage, states = vintage_key(year), within(retrieval.scope.states)
+        choices = self.forms(year)
+
+        def at_hand(state: State) -> Form | None:
+            ready = (f for f in choices if retrieval.has(SOURCE, vintage, self._names(year, state, f)))
+            return next(ready, None)
+
+        forms = {state: at_hand(state) for state in states}
+        rest = [state for state, form in forms.items() if form is None]
+        owed = None
+        if rest:
+            try:
+                retrieval.obtain(SOURCE, vintage, tuple(n for s in rest for n in self._names(year, s, choices[0])))
+            except OwedError as error:
+                owed = error
+            forms |= {state: at_hand(state) for state in rest}
+        return {state: form for state, form in forms.items() if form is not None}, owed
 
 
-def _in_own_state(raw: Raw, file: RawFile) -> None:
+def _in_own_state(raw: Raw, state: State) -> None:
     """The file named for a state holds that state alone."""
-    postal = file.name.split(".")[0].split("_")[2].upper()
-    raw.refuse(pl.col("state") != BY_POSTAL[postal].fips, f"the row is not in {BY_POSTAL[postal].name}", column="state")
+    raw.refuse(pl.col("state") != state.fips, f"the row is not in {state.name}", column="state")
 
 
 @cache
@@ -211,6 +239,7 @@ def _beside(raw: Raw, more: Raw, geography: Geography) -> Raw:
     here, there = raw.frame.select(keys), more.frame.select(keys)
     if here.join(there, on=keys, how="anti").height or there.join(here, on=keys, how="anti").height:
         raise more.error(f"the {geography.plural} are not those of {raw.file}.")
+    raw.file_names |= more.file_names
     raw.frame = raw.frame.join(more.done(), on=keys, how="left", validate="1:1", maintain_order="left")
     return raw
 
@@ -292,12 +321,14 @@ def place_race(year: int, retrieval: Retrieval) -> pl.DataFrame:
     frame = PLACE_RACE.read(year, retrieval).rename({"place": "geo"})
     listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == "place")
     kept = frame.join(listed, on=["state", "geo"], how="semi", maintain_order="left")
-    retrieval.notes["places not listed left out"] = frame.height - kept.height
-    retrieval.notes["listed places without rows"] = listed.height - kept.height
+    retrieval.notes["places"] = {
+        "not listed, left out": frame.height - kept.height,
+        "listed, without rows": listed.height - kept.height,
+    }
     return kept
 
 
-_COUNTS = "Counts of people with 90 % margins of error (`_moe`). "
+_COUNTS = "Counts of people with 90 % margins of error (`_moe`). States whose files are owed are not in it. "
 TABLES: Final = (
     Table(
         name="acs_tract_poverty",

@@ -17,7 +17,7 @@ from schemas.errors import InputError
 from sources import acs_tables
 from sources.acs_tables import RACE_YEARS, TRACT_LIST_VINTAGES, tract_vintage
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
-from sources.framework.states import BY_FIPS, PUERTO_RICO
+from sources.framework.states import BY_FIPS, PUERTO_RICO, within
 from sources.framework.strict import Raw, read_bytes
 from sources.geocorr import SOURCE as GEOCORR
 from sources.geography import geographies
@@ -175,14 +175,14 @@ def _to_regions(frame: pl.DataFrame, year: int, retrieval: Retrieval) -> pl.Data
         return frame
     (file,) = retrieval.obtain(CT_TRACTS, "2022")
     frame, lost = in_regions(frame, read_ct_tracts(file.path))
-    retrieval.notes["Connecticut rows without a planning region left out"] = lost
+    retrieval.notes["ct_tracts"] = {"rows without a planning region left out": lost}
     return frame
 
 
 def tract_county(year: int, retrieval: Retrieval) -> pl.DataFrame:
-    """Table `tract_county`."""
+    """Table `tract_county`; owed unless the list of every state can be had."""
     census = tract_vintage(year)
-    listed = acs_tables.TRACT_RACE.read(TRACT_LIST_VINTAGES[census], retrieval)
+    listed = acs_tables.TRACT_RACE.read(TRACT_LIST_VINTAGES[census], retrieval, whole=True)
     frame = _to_regions(listed.select("state", "county", "tract"), year, retrieval)
     return frame.sort("state", "county", "tract").with_columns(pl.lit(census, dtype=pl.Int16).alias("tract_vintage"))
 
@@ -201,19 +201,17 @@ def tract_place_2010(year: int, retrieval: Retrieval) -> pl.DataFrame:
 def _tract_place(vintage: str, year: int, retrieval: Retrieval) -> pl.DataFrame:
     (file,) = retrieval.obtain(GEOCORR, vintage)
     frame = read_tract_place(file.path, vintage)
-    notes = retrieval.notes
-    notes["rows in Puerto Rico left out"] = frame.filter(pl.col("state") == PUERTO_RICO).height
-    frame = frame.filter(pl.col("state") != PUERTO_RICO)
-    if retrieval.scope.states is not None:
-        frame = frame.filter(pl.col("state").is_in(list(retrieval.scope.states)))
-    notes["tracts"] = frame.select("state", "county", "tract").n_unique()
-    notes["rows outside any place left out"] = frame.filter(pl.col("place") == NO_PLACE).height
-    notes["rows with factor 0 left out"] = frame.filter(pl.col("place") != NO_PLACE, pl.col("afact") == 0).height
+    counts = {"rows in Puerto Rico left out": frame.filter(pl.col("state") == PUERTO_RICO).height}
+    frame = frame.filter(pl.col("state").is_in([state.fips for state in within(retrieval.scope.states)]))
+    counts["tracts"] = frame.select("state", "county", "tract").n_unique()
+    counts["rows outside any place left out"] = frame.filter(pl.col("place") == NO_PLACE).height
+    counts["rows with factor 0 left out"] = frame.filter(pl.col("place") != NO_PLACE, pl.col("afact") == 0).height
     frame = frame.filter(pl.col("place") != NO_PLACE, pl.col("afact") > 0)
     listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == "place")
     listed = listed.select("state", pl.col("geo").alias("place"))
-    notes["rows of places not listed left out"] = frame.join(listed, on=["state", "place"], how="anti").height
-    notes["listed places without rows"] = listed.join(frame, on=["state", "place"], how="anti").height
+    counts["rows of places not listed left out"] = frame.join(listed, on=["state", "place"], how="anti").height
+    counts["listed places without rows"] = listed.join(frame, on=["state", "place"], how="anti").height
+    retrieval.notes[f"geocorr {vintage}"] = counts
     frame = _to_regions(frame.join(listed, on=["state", "place"], how="semi"), year, retrieval)
     tracts, places = _VINTAGES[vintage]
     return frame.sort("state", "county", "tract", "place").select(

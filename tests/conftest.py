@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from sample_build import mobility
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,3 +36,13 @@ def mirror(shared: Path) -> Path:
 def realcases(shared: Path) -> Path:
     """Raw input and published result pairs."""
     return shared / "realcases"
+
+
+@pytest.fixture(scope="session")
+def sample_root(tmp_path_factory) -> Path:
+    """A data root in which `mobility build --profile sample` has run."""
+    root = tmp_path_factory.mktemp("sample") / "data"
+    done = mobility("build", "--profile", "sample", data=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (root / "closing-message.txt").write_text(done.stdout)
+    return root

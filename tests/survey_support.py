@@ -2,6 +2,9 @@
 
 import io
 import json
+import math
+import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +107,80 @@ def with_replicates(frame: pl.DataFrame, weight: str, stem: str, seed: int) -> p
         pl.Series(name, np.round(full * factor).astype(np.int32))
         for name, factor in zip(replicate_names(stem), factors, strict=True)
     )
+
+
+def census_persons(folder: Path, postal: str, year: int, vintage: int) -> pl.DataFrame:
+    """The columns employment needs of one state's Census person file, with IPUMS names and codes."""
+    with zipfile.ZipFile(folder / f"csv_p{postal}.zip") as archive:
+        name = next(n for n in archive.namelist() if n.endswith(".csv"))
+        frame = pl.read_csv(archive.read(name), infer_schema=False)
+    weights = [f"PWGTP{i}" for i in ("", *range(1, REPLICATES + 1))]
+    empstat = {"1": 1, "2": 1, "4": 1, "5": 1, "3": 2, "6": 3, "": 0}
+    return frame.select(
+        pl.lit(year, dtype=pl.Int16).alias("year"),
+        pl.lit(year, dtype=pl.Int16).alias("survey_year"),
+        pl.col("ST").str.zfill(2).alias("state"),
+        pl.col("PUMA").str.zfill(5).alias("puma"),
+        pl.lit(vintage, dtype=pl.Int16).alias("puma_vintage"),
+        pl.col("RELP").replace_strict({"16": 3, "17": 4}, default=1, return_dtype=pl.Int16).alias("gq"),
+        pl.col("AGEP").cast(pl.Int16).alias("age"),
+        pl.col("ESR").fill_null("").replace_strict(empstat, return_dtype=pl.Int16).alias("empstat"),
+        *(
+            pl.col(w).cast(pl.Int32).alias(w.replace("PWGTP", "repwtp") if i else "perwt")
+            for i, w in enumerate(weights)
+        ),
+    )
+
+
+# ---- a plain reimplementation, cell by cell, to compare with ---------------------------------------------------------
+
+
+def _factors(records: pl.DataFrame, allocation: pl.DataFrame, level: str, state: str, geo: str) -> list[Fraction]:
+    """Allocation factor of each record in a geography, 0 outside."""
+    of = {
+        (row["state"], row["puma"]): Fraction(round(row["afact"] * 10_000), 10_000)
+        for row in allocation.filter(level=level, state=state, geo=geo).iter_rows(named=True)
+    }
+    return [of.get(key, Fraction(0)) for key in records.select("state", "puma").iter_rows()]
+
+
+def plain_share(
+    records: pl.DataFrame, allocation: pl.DataFrame, geo: tuple[str, str, str], weight: str, stem: str
+) -> dict[str, float | int | None]:
+    """Share of `y` and its variance in one geography by the definition, in exact fractions."""
+    factors = _factors(records, allocation, *geo)
+    effective = sum(factors)
+    if effective < 30:
+        return {"value": None, "n_effective": float(effective), "se": None}
+
+    def theta(column: str) -> Fraction | None:
+        w = [f * x for f, x in zip(factors, records[column], strict=True)]
+        total = sum(w)
+        return sum((a for a, y in zip(w, records["y"], strict=True) if y), Fraction(0)) / total if total else None
+
+    full = theta(weight)
+    if full is None:
+        return {"value": None, "n_effective": float(effective), "se": None}
+    others = [t for t in (theta(c) for c in replicate_names(stem)) if t is not None]
+    squares = sum((t - full) ** 2 for t in others)
+    return {"value": float(full), "n_effective": float(effective), "se": math.sqrt(Fraction(4, REPLICATES) * squares)}
+
+
+def plain_quantile(values: list[float], weights: list[int], p: Fraction) -> float | None:
+    """The hf3 rule on one list of records."""
+    sums: dict[float, int] = {}
+    for value, weight in zip(values, weights, strict=True):
+        if weight:
+            sums[value] = sums.get(value, 0) + weight
+    if not sums:
+        return None
+    ordered = sorted(sums)
+    upto, total = [], 0
+    for value in ordered:
+        total += sums[value]
+        upto.append(total)
+    below = [k for k, c in enumerate(upto, start=1) if c <= p * total]
+    k = below[-1] if below else 1
+    if below and upto[k - 1] == p * total and k % 2 == 0:
+        return ordered[k - 1]
+    return ordered[min(k, len(ordered) - 1)]

@@ -103,7 +103,7 @@ def compute(
         poor = pl.col(f"{group}/poor")
         sums |= {
             f"{group}/poor": share * poor,
-            f"{group}/high": share * pl.when("high").then(poor).otherwise(0),
+            f"{group}/high": share * poor * pl.col("high").cast(pl.Int64),
             f"{group}/variance": share * pl.col(f"{group}/variance"),
         }
     areas = tract_figures.in_universe(tract_figures.total(members, sums), spine.collect())
@@ -194,11 +194,11 @@ def explain(
         variance.sqrt().alias("group_moe"),
         afact.alias("afact"),
         (afact * poor).alias("counted"),
-        pl.when("high").then(afact * poor).otherwise(0.0).alias("counted_in_high_poverty"),
+        (afact * poor * pl.col("high").cast(pl.Int64)).alias("counted_in_high_poverty"),
     )
     everyone, exposed = (float(inputs[c].sum()) for c in ("counted", "counted_in_high_poverty"))
     passed = decisions(members, poor, variance, who)
-    given = not any(d.outcome == "no figure" for d in passed)
+    given = not any(d.outcome == "no figure" for d in passed) and inputs["high_poverty"].null_count() == 0
     value = exposed / everyone if given else None
     result = "no figure" if value is None else f"{value:.6f}"
     inhabited = inputs.filter(pl.col("people") != 0)
@@ -275,5 +275,15 @@ DEVIATIONS: Final = (
         ours="The same.",
         why="It errs on the side of caution: the margin of a part of a tract is not known.",
         effect="Flags of places with many divided tracts may be a grade worse than with squared factors.",
+    ),
+    Deviation(
+        id="economic_inclusion/incomplete-places",
+        kind="deviation",
+        predictor="economic_inclusion",
+        reference="Adds up whatever tracts of a place the tables have.",
+        ours="No figure for a place if the tables lack more than a tenth of its tracts.",
+        why="A table may lack a state or a county whose file could not be had.",
+        effect="None where the tables are whole.",
+        rows=(),
     ),
 )

@@ -250,4 +250,14 @@ DEVIATIONS: Final = (
         why="Published flags rest on it.",
         effect="Coefficients of variation of counties with empty tracts are a little larger; few flags, no values.",
     ),
+    Deviation(
+        id="racial_diversity/incomplete-places",
+        kind="deviation",
+        predictor="racial_diversity",
+        reference="Adds up whatever tracts of a place the tables have.",
+        ours="No figure for a place if the tables lack more than a tenth of its tracts.",
+        why="A table may lack a state or a county whose file could not be had.",
+        effect="None where the tables are whole.",
+        rows=(),
+    ),
 )

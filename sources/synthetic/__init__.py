@@ -31,6 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from sources.framework.provenance import PROVENANCE
 from sources.synthetic.files import NOTICE
 from sources.synthetic.states import STATES
 from sources.synthetic.world import DATA_YEARS, World
@@ -79,14 +80,27 @@ def _files(root: Path, stamp: dict[str, object]) -> dict[Path, int]:
     return {root / str(name): int(size) for name, size in listed.items()} if isinstance(listed, dict) else {}
 
 
+def _holds_real_files(folder: Path) -> bool:
+    """Whether the provenance of a vintage folder names a file that is not synthetic, or cannot be read."""
+    try:
+        files = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["files"]
+        return any(entry["how"] != "synthetic" for entry in files.values())
+    except FileNotFoundError:
+        return False
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return True
+
+
 def _clear(root: Path) -> None:
-    """Remove what an earlier run wrote, with the provenance of those files; refuse a folder with anything else."""
+    """Remove what an earlier run wrote, with the provenance of those files; refuse a folder with real files."""
     if not root.exists():
         return
-    if any(root.iterdir()) and not (root / README).is_file():
+    folders = [folder for source in writers() for folder in sorted((root / source).glob("*")) if folder.is_dir()]
+    foreign = any(root.iterdir()) and not (root / README).is_file()
+    if foreign or any(_holds_real_files(folder) for folder in folders):
         raise FileExistsError(f"{root} holds files that are not synthetic; synthetic files need a folder of their own")
-    for source in writers():
-        for path in sorted((root / source).glob("*/*")):
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
             if path.is_file():
                 path.unlink()
     (root / STAMP).unlink(missing_ok=True)

@@ -46,8 +46,8 @@ def _names(world: World, level: str, years: Sequence[int]) -> dict[tuple[str, st
     for year in years:
         for row in world.registry(level, year).iter_rows(named=True):
             out[row["state"], row["geo"]] = row["name"]
-    for state in world.states:
-        out |= {(state.code, code): name for code, name in state.elsewhere.items()} if level == "place" else {}
+    if level == "place":
+        out |= {(state.code, code): name for state in world.states for code, name in state.elsewhere.items()}
     return out
 
 

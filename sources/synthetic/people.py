@@ -20,11 +20,11 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 REPLICATES: Final = 80
-FIVE_YEAR_TENTHS: Final = 25  # tenths: a 5-year file has 2.5 times the records of a 1-year file
+FIVE_YEARS: Final = 2  # a 5-year file has so many times the records of a 1-year file
 MEAN_WEIGHT: Final = {1: 100, 5: 20}
 OCCUPIED, VACANT, GROUP_QUARTERS = 0, 1, 2
 
-# Price level of each survey year (CPI-U annual average times 1000, from memory; only ratios matter).
+# Price level of each survey year (CPI-U annual averages times 1,000; only their ratios matter here).
 PRICES: Final = {
     2010: 218_056,
     2011: 224_939,
@@ -152,26 +152,32 @@ class _Units:
 
 def _units(world: World, year: int, span: int, dice: _Dice) -> _Units:
     """Addresses of all states: a person of the line picked at random says where the unit stands."""
-    aims = np.array([s.sample * (FIVE_YEAR_TENTHS if span == 5 else 10) // 10 for s in world.states])
+    aims = np.array([s.sample * (FIVE_YEARS if span == 5 else 1) for s in world.states])
     counts = np.stack([aims * 390 // 1000, aims * 50 // 1000, aims * 35 // 1000], axis=1).ravel()
     kind = np.repeat(np.tile([OCCUPIED, VACANT, GROUP_QUARTERS], len(aims)), counts)
     state = np.repeat(np.repeat(np.arange(len(aims)), 3), counts)
     size = len(state)
 
-    length = np.array([world.lines[s.code].persons for s in world.states])
+    lines = [world.lines[s.code] for s in world.states]
+    length = np.array([line.persons for line in lines])
     before = np.cumsum(length) - length
     where = pl.DataFrame({"state": [s.code for s in world.states], "before": before})
     atoms = world.atoms.join(where, on="state", how="left", validate="m:1", maintain_order="left")
     ends = (atoms["before"] + atoms["end"]).to_numpy()
-    # 32 random bits spread evenly enough over a line of some million people and keep the product within 64 bits.
-    somebody = before[state] + (dice.between(0, (1 << 32) - 1, size) * length[state] >> 32)
+    # Somebody of the whole line, or of the county in focus.
+    focused = dice.permille(size) < np.array([s.focus[1] if s.focus else 0 for s in world.states])[state]
+    first = np.array([line.start[line.state.focus[0]] if line.state.focus else 0 for line in lines])[state]
+    last = np.array([line.end[line.state.focus[0]] if line.state.focus else 0 for line in lines])[state]
+    low, high = np.where(focused, first, 0), np.where(focused, last, length[state])
+    # 32 random bits spread evenly enough over some million people and keep the product within 64 bits.
+    somebody = before[state] + low + (dice.between(0, (1 << 32) - 1, size) * (high - low) >> 32)
     atom = np.searchsorted(ends, somebody, side="right")
 
     county = world.atoms.select(pl.struct("state", county_layer(NEWEST)).rank("dense") - 1).to_series().to_numpy()
     traits = _Dice(world.rng("county traits"))
     many = int(county.max()) + 1
     incomes, work = traits.between(780, 1320, many), traits.between(-50, 50, many)
-    minority = traits.between(40, 420, many)
+    minority = traits.between(200, 500, many)
     home = county[atom]
     survey_year = np.full(size, year) if span == 1 else dice.between(year - 4, year, size)
     prices = np.array(list(PRICES.values()))[survey_year - min(PRICES)] * 1000 // PRICES[2014]

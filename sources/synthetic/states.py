@@ -40,7 +40,8 @@ class State:
     `sample` is the number of persons aimed at in a 1-year microdata file. `sizes` gives people (2020) of the counties
     that matter; the others are drawn between the two figures of `small`. `parts` are the stretches of places;
     `elsewhere` names places outside the project's list (code -> name), which only the crosswalks and population files
-    know.
+    know. `focus` is a county in which so many permille of the microdata records are drawn on top, so that it and its
+    places have figures for most groups.
     """
 
     code: str
@@ -54,6 +55,7 @@ class State:
     parts: tuple[PlacePart, ...] = ()
     elsewhere: dict[str, str] = field(default_factory=dict)
     small: tuple[int, int] = (6_000, 90_000)
+    focus: tuple[str, int] | None = None
 
 
 def _codes(base: str, count: int) -> tuple[str, ...]:
@@ -203,7 +205,7 @@ NORTH_CAROLINA: Final = State(
     name="North Carolina",
     division=5,
     region=3,
-    sample=4_500,
+    sample=5_000,
     sizes={
         "001": 171_000,
         "021": 269_000,
@@ -291,6 +293,7 @@ NORTH_CAROLINA: Final = State(
     ),
     elsewhere={"00004": "Synthetic town"},
     small=(4_000, 120_000),
+    focus=("067", 200),
 )
 
 RHODE_ISLAND: Final = State(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -34,6 +34,8 @@ FORMER: Final[dict[tuple[str, str], tuple[int, str]]] = {
     ("02", "158"): (2015, "270"),
 }
 CONNECTICUT_REGIONS_SINCE: Final = 2022
+# A cut of a pool moves to a county border that is nearer than this share of a pool.
+CLOSE_PERCENT: Final = 12
 
 # People in a tract of each vintage, about (real ones have 4,000).
 TRACT_SIZE: Final = {2010: 9_000, 2020: 8_000}
@@ -82,6 +84,15 @@ def _joined(spans: list[Span]) -> list[Span]:
     return out
 
 
+def _laid(sizes: Iterable[tuple[str, int]]) -> list[Span]:
+    """Units of the given (code, people) laid one after another from the start of a line."""
+    spans, start = [], 0
+    for code, persons in sizes:
+        spans.append(Span(start, start + persons, code))
+        start += persons
+    return _joined(spans)
+
+
 def counties_of(year: int) -> Callable[[Line], list[Span]]:
     """The layer of the counties that were valid in `year`."""
 
@@ -113,43 +124,44 @@ def _even(span: Span, codes: tuple[str, ...]) -> list[Span]:
     """The span cut into one piece per code, as equal as whole people allow."""
     size = span.end - span.start
     cuts = [span.start + size * i // len(codes) for i in range(len(codes) + 1)]
-    return [Span(a, b, code) for a, b, code in zip(cuts, cuts[1:], codes, strict=False)]
+    return [Span(a, b, code) for (a, b), code in zip(itertools.pairwise(cuts), codes, strict=True)]
+
+
+def _pooled(counties: list[Span], codes: tuple[str, ...]) -> list[Span]:
+    """The counties' people in order, cut into pools of equal size, one per code.
+
+    A cut that comes close to a county border moves there, any other goes through the county: so a pool holds many whole
+    counties and, at its ends, often a part of one.
+    """
+    borders = np.cumsum([0, *(c.end - c.start for c in counties)]).tolist()
+    cuts = [0]
+    for i in range(1, len(codes)):
+        wanted = borders[-1] * i // len(codes)
+        nearest = min(borders, key=lambda border: abs(border - wanted))
+        close = abs(nearest - wanted) * len(codes) * 100 < borders[-1] * CLOSE_PERCENT
+        cuts.append(nearest if close and nearest > cuts[-1] else wanted)
+    out = []
+    for county, offset in zip(counties, borders[:-1], strict=True):
+        end = offset + county.end - county.start
+        marks = [offset, *(c for c in cuts if offset < c < end), end]
+        for a, b in itertools.pairwise(marks):
+            code = codes[bisect.bisect_right(cuts, a) - 1]
+            out.append(Span(county.start + a - offset, county.start + b - offset, code))
+    return out
 
 
 def pumas_of(vintage: int) -> Callable[[Line], list[Span]]:
-    """The layer of the PUMAs of `vintage` (2000, 2010 or 2020).
-
-    Counties with codes of their own are cut evenly. What is left of the line is cut into pools of equal size; a cut
-    that comes close to a county border moves there, any other goes through the county: so a pool holds many whole
-    counties and, at its ends, often a part of one.
-    """
+    """The layer of PUMAs of `vintage` (2000, 2010, 2020): counties with codes of their own, pools for the rest."""
 
     def spans(line: Line) -> list[Span]:
-        if line.state.code == "09" and vintage == 2020:
-            ends = np.cumsum([persons for _, _, persons in CONNECTICUT_2020]).tolist()
-            return _joined(
-                [Span(a, b, row[0]) for a, b, row in zip([0, *ends[:-1]], ends, CONNECTICUT_2020, strict=True)]
-            )
+        connecticut = line.state.code == "09"
+        if connecticut and vintage == 2020:
+            return _laid((puma, persons) for puma, _, persons in CONNECTICUT_2020)
         plan = line.state.plans[vintage]
-        counties = counties_of(NEWEST if line.state.code != "09" else 2010)(line)
+        counties = counties_of(2010 if connecticut else NEWEST)(line)
         own = [piece for c in counties if c.code in plan.own for piece in _even(c, plan.own[c.code])]
-        rest = [c for c in counties if c.code not in plan.own]
-        if not plan.pooled:
-            return sorted(own, key=lambda span: span.start)
-        borders = np.cumsum([0, *(c.end - c.start for c in rest)]).tolist()
-        target = borders[-1] / len(plan.pooled)
-        cuts = [0]
-        for i in range(1, len(plan.pooled)):
-            wanted = borders[-1] * i // len(plan.pooled)
-            nearest = min(borders, key=lambda border: abs(border - wanted))
-            cuts.append(nearest if abs(nearest - wanted) < target * 0.12 and nearest > cuts[-1] else wanted)
-        pooled = []
-        for county, offset in zip(rest, borders, strict=False):
-            marks = [offset, *(c for c in cuts if offset < c < offset + county.end - county.start)]
-            for a, b in zip(marks, [*marks[1:], offset + county.end - county.start], strict=True):
-                code = plan.pooled[bisect.bisect_right(cuts, a) - 1]
-                pooled.append(Span(county.start + a - offset, county.start + b - offset, code))
-        return sorted([*own, *pooled], key=lambda span: span.start)
+        rest = _pooled([c for c in counties if c.code not in plan.own], plan.pooled)
+        return sorted([*own, *rest], key=lambda span: span.start)
 
     return spans
 
@@ -233,18 +245,13 @@ class World:
         newest = self.registry("county", NEWEST)
         out = {}
         for state in self.states:
-            codes = newest.filter(pl.col("state") == state.code)["geo"].to_list()
             if state.code == "09":
-                ends = np.cumsum([persons for _, _, persons in CONNECTICUT_2020]).tolist()
-                spans = [Span(a, b, r[1]) for a, b, r in zip([0, *ends[:-1]], ends, CONNECTICUT_2020, strict=True)]
-                out[state.code] = Line(state, tuple(_joined(spans)))
-                continue
-            drawn = self.rng("county size", state.code).integers(*state.small, len(codes)).tolist()
-            sizes = [state.sizes.get(code, size) for code, size in zip(codes, drawn, strict=True)]
-            ends = np.cumsum(sizes).tolist()
-            out[state.code] = Line(
-                state, tuple(Span(a, b, c) for a, b, c in zip([0, *ends[:-1]], ends, codes, strict=True))
-            )
+                spans = _laid((region, persons) for _, region, persons in CONNECTICUT_2020)
+            else:
+                codes = newest.filter(pl.col("state") == state.code)["geo"].to_list()
+                drawn = self.rng("county size", state.code).integers(*state.small, len(codes)).tolist()
+                spans = _laid((code, state.sizes.get(code, size)) for code, size in zip(codes, drawn, strict=True))
+            out[state.code] = Line(state, tuple(spans))
         return out
 
     @cached_property

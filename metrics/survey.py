@@ -1,0 +1,287 @@
+"""Weighted shares by county and place from ACS microdata, with replicate variance, in one pass over the records.
+
+Sums are linear, so microdata are never joined to counties: the weight and its 80 replicates are added up by PUMA,
+outcome and subgroup in one streaming pass, the PUMA sums are allocated to counties and places, and ratios are formed
+last. Weights and factors are integers, so results do not depend on row order, threads or machine. Method file
+acs_microdata.md, sections 6 to 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from metrics.areas import PUMA_KEY, Areas
+from metrics.cells import EVERYBODY, Figures, Filter, Grouping, rows, sampled, universe
+from metrics.replication import (
+    Integers,
+    Weights,
+    certainly_full_each,
+    rank_in_batches,
+    ratio,
+    t_quantile,
+    variance,
+)
+from schemas.errors import InputError
+
+SOURCE: Final = "ACS microdata"
+
+_ROWS_FOR_RANK: Final = 128
+"""Rows of sums looked at per design to settle its rank."""
+
+_PARTS_PER_DESIGN: Final = 50
+"""Small states' PUMAs are summed in parts, to have that many rows of sums (twice, by the outcome) or a few more."""
+
+_BATCH: Final = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class ShareSpec:
+    """One share: which records count (`filters`), for which of them the outcome holds, and for which subgroups.
+
+    `outcome` is boolean; a null outcome in the universe is an error. `groupings` starts with everybody as a rule.
+    """
+
+    metric: str
+    filters: tuple[Filter, ...]
+    outcome: pl.Expr
+    groupings: tuple[Grouping, ...] = (EVERYBODY,)
+
+    @property
+    def code(self) -> pl.Expr:
+        """One integer for outcome and groups: null outside the universe, -1 for a missing outcome."""
+        code, step = self.outcome.cast(pl.Int32), 2
+        for grouping in self.groupings:
+            code = code + step * (grouping.code.cast(pl.Int32) + 1).fill_null(0)
+            step *= len(grouping.labels) + 1
+        return pl.when(universe(self.filters)).then(code.fill_null(-1))
+
+    def decoded(self, code: Integers) -> tuple[npt.NDArray[np.bool_], list[Integers]]:
+        """Outcome, and per grouping the position in its labels (-1: no group)."""
+        outcome, rest = code % 2 == 1, code // 2
+        groups = []
+        for grouping in self.groupings:
+            radix = len(grouping.labels) + 1
+            groups.append(rest % radix - 1)
+            rest = rest // radix
+        return outcome, groups
+
+
+@dataclass(frozen=True, eq=False)
+class PumaSums:
+    """What the pass leaves: sums of all weights for parts of PUMAs by outcome and groups.
+
+    `frame` has ix (PUMA number), code_0, code_1, ... (one per spec, see `ShareSpec.code`) and n (records). `weights`
+    has the same rows: int64 sums, the full weight first, then the replicates. `outside` counts records in PUMAs that
+    the allocation does not know (possible without a county level only).
+    """
+
+    frame: pl.DataFrame
+    weights: Integers
+    outside: int
+
+
+def share_estimates(
+    records: pl.LazyFrame,
+    allocation: pl.LazyFrame | pl.DataFrame,
+    specs: Sequence[ShareSpec],
+    *,
+    weights: Weights,
+    sample: str,
+    levels: tuple[str, ...] | None = None,
+    detail: bool = False,
+) -> pl.DataFrame:
+    """Shares of `specs` for every geography of the allocation table whose state has records: `Estimate` columns.
+
+    `records` has state, puma, puma_vintage, the columns of the specs' expressions, and integer weights. `allocation` is
+    the table `puma_allocation`; `levels` limits it. One streaming pass serves all specs.
+
+    Per geography, group and metric: value = sum(w * outcome) / sum(w); n (records) and n_effective (sum of `afact` over
+    records; below 30 the cell is suppressed); se, and lb and ub clipped to 0 and 1, by successive-difference
+    replication with the t quantile of the state's design (rank of the replicate weights of all records that suppression
+    leaves at the level for the subgroup type, minus 1); numerator and denominator (weighted people in the geography);
+    quality and allocation of the crosswalk; reason. Without replicates in `weights` there is no interval.
+
+    `detail` adds df and t. Raises `InputError` for records in a PUMA that no county has, a missing outcome or weight.
+    """
+    areas = Areas.of(allocation, levels)
+    sums = puma_sums(records, areas, specs, weights)
+    frames = []
+    for position, spec in enumerate(specs):
+        code = sums.frame[f"code_{position}"]
+        inside = np.flatnonzero(code.is_not_null().to_numpy())
+        outcome, groups = spec.decoded(code.gather(inside).to_numpy().astype(np.int64))
+        for grouping, group in zip(spec.groupings, groups, strict=True):
+            cells = _Cells(
+                areas=areas,
+                spec=spec,
+                grouping=grouping,
+                puma=sums.frame["ix"].gather(inside).to_numpy().astype(np.int64),
+                group=group,
+                outcome=outcome,
+                count=sums.frame["n"].gather(inside).to_numpy(),
+                weights=sums.weights[inside],
+            )
+            frames.append(cells.estimates(records, weights, detail=detail))
+    out = pl.concat(frames).with_columns(pl.lit(sample).alias("sample"))
+    return out.sort("metric", "level", "state", "geo", "subgroup_type", "subgroup")
+
+
+def puma_sums(records: pl.LazyFrame, areas: Areas, specs: Sequence[ShareSpec], weights: Weights) -> PumaSums:
+    """The one streaming pass: sums of all weights by PUMA, outcome and groups of every spec."""
+    names = [f"code_{i}" for i in range(len(specs))]
+    # Any split of a PUMA's records into parts will do; this one does not depend on their order.
+    mixed = pl.sum_horizontal(
+        pl.col(c).cast(pl.Int64) * m for c, m in zip(weights.columns[-3:], (1, 7, 13), strict=False)
+    )
+    frame = (
+        records.filter(pl.any_horizontal(universe(s.filters) for s in specs))
+        .select(*PUMA_KEY, *weights.columns, *(s.code.alias(c) for c, s in zip(names, specs, strict=True)))
+        # m:1, each PUMA stands once in `areas`; saying so with `validate` would take the join out of the stream.
+        .join(_parts(areas).lazy(), on=PUMA_KEY, how="left")
+        .group_by("ix", "required", *names, (mixed % pl.col("parts")).alias("part"))
+        .agg(
+            pl.len().cast(pl.Int64).alias("n"),
+            pl.any_horizontal(pl.col(c).is_null() for c in weights.columns).any().alias("hole"),
+            *(pl.col(c).cast(pl.Int64).sum() for c in weights.columns),
+        )
+        .collect(engine="streaming")
+        .sort("ix", *names, "part", nulls_last=True)
+    )
+    if frame["hole"].any():
+        raise InputError("a weight is missing in the universe.", source=SOURCE, column=weights.full)
+    for name, spec in zip(names, specs, strict=True):
+        if (frame[name] < 0).any():
+            raise InputError(f"the outcome of {spec.metric} is missing in its universe.", source=SOURCE)
+    if areas.has_counties and not frame["required"].fill_null(False).all():
+        raise areas.unknown_pumas(records.filter(pl.any_horizontal(universe(s.filters) for s in specs)))
+    outside = int(frame.filter(pl.col("ix").is_null())["n"].sum())
+    frame = frame.filter(pl.col("ix").is_not_null())
+    return PumaSums(frame.select("ix", *names, "n"), frame.select(weights.columns).to_numpy(), outside)
+
+
+def _parts(areas: Areas) -> pl.DataFrame:
+    """Number, and count of parts, of each PUMA: the fewer PUMAs its state has at a level, the more parts."""
+    pairs = pl.DataFrame({"ix": areas.pair_puma, "level": areas.geos["level"].gather(areas.pair_geo)}).unique()
+    parts = (
+        pairs.join(areas.pumas, on="ix", how="inner", validate="m:1")
+        .with_columns((_PARTS_PER_DESIGN // pl.len().over("state", "level") + 1).alias("parts"))
+        .group_by("ix")
+        .agg(pl.col("parts").max().cast(pl.Int64))
+    )
+    return areas.pumas.join(parts, on="ix", how="left", validate="1:1").select(*PUMA_KEY, "ix", "required", "parts")
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """The cells of one share and one subgroup type: geographies x labels, made from rows of PUMA sums.
+
+    `puma`, `group`, `outcome`, `count` (records) and `weights` describe the rows, sorted by PUMA.
+    """
+
+    areas: Areas
+    spec: ShareSpec
+    grouping: Grouping
+    puma: Integers
+    group: Integers
+    outcome: npt.NDArray[np.bool_]
+    count: Integers
+    weights: Integers
+
+    def estimates(self, records: pl.LazyFrame, weights: Weights, *, detail: bool) -> pl.DataFrame:
+        """`Estimate` columns (without sample) of every cell in a state that has records."""
+        by_puma = self._dense(self.weights)
+        numerator = self.areas.pooled(by_puma[:, :, 1])
+        denominator = self.areas.pooled(by_puma.sum(axis=2))
+        count = self._dense(self.count).sum(axis=2)
+        effective = self.areas.effective(count)
+        enough = sampled(effective)
+        theta = np.where(enough, ratio(numerator[..., 0], denominator[..., 0]), np.nan)
+        figures: Figures = {
+            "value": theta,
+            "n": self.areas.counted(count),
+            "n_effective": effective,
+            "numerator": np.where(enough, self.areas.people(numerator[..., 0]), np.nan),
+            "denominator": np.where(enough, self.areas.people(denominator[..., 0]), np.nan),
+        }
+        if weights.replicates:
+            replicates = ((numerator[..., r], denominator[..., r]) for r in range(1, numerator.shape[-1]))
+            se = np.sqrt(variance(theta, replicates, len(weights.replicates)))
+            df = np.broadcast_to(self._ranks(enough, records, weights)[:, None] - 1, theta.shape)
+            t = t_quantile(df)
+            figures |= {"se": se, "lb": np.maximum(theta - t * se, 0.0), "ub": np.minimum(theta + t * se, 1.0)}
+            if detail:
+                figures |= {"df": df, "t": t}
+        states = self.areas.pumas["state"].gather(np.unique(self.puma)).unique()
+        estimates = rows(self.areas, self.grouping, self.spec.metric, figures)
+        return estimates.filter(pl.col("state").is_in(states.implode()))
+
+    def _dense(self, values: Integers) -> Integers:
+        """Sums of rows as an array PUMA x label x outcome (x weights)."""
+        labels = len(self.grouping.labels)
+        out = np.zeros((self.areas.pumas.height * labels * 2, *values.shape[1:]), dtype=np.int64)
+        mine = np.flatnonzero(self.group >= 0)
+        key = (self.puma[mine] * labels + self.group[mine]) * 2 + self.outcome[mine]
+        order = np.argsort(key, kind="stable")
+        first = np.flatnonzero(np.diff(key[order], prepend=-1))
+        if key.size:
+            out[key[order][first]] = np.add.reduceat(values[mine[order]], first, axis=0)
+        return out.reshape(self.areas.pumas.height, labels, 2, *values.shape[1:])
+
+    def _ranks(self, enough: npt.NDArray[np.bool_], records: pl.LazyFrame, weights: Weights) -> Integers:
+        """Rank of the design each geography belongs to: its state's records that suppression leaves at its level.
+
+        Sums of records span no more than the records do: where some rows of PUMA sums have full rank for certain, so
+        have the records. Only designs for which that is not certain are read again, record by record.
+        """
+        level = self.areas.geos["level"].to_numpy()
+        state_of_geo, state_of_puma = self.areas.states
+        ranks = np.zeros(self.areas.geos.height, dtype=np.int64)
+        undecided: list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]] = []
+        for name in np.unique(level):
+            used = self.areas.touched(enough & (level == name)[:, None])
+            full = self._full_by_sums(used, state_of_puma)
+            ranks[(level == name) & full[state_of_geo]] = len(weights.replicates)
+            in_use = np.unique(state_of_puma[used.any(axis=1)])
+            undecided += [
+                ((level == name) & (state_of_geo == s), used & (state_of_puma == s)[:, None])
+                for s in in_use[~full[in_use]]
+            ]
+        if undecided:
+            found = self._records_of(np.logical_or.reduce([used for _, used in undecided]), records, weights)
+            stratum = found["stratum"].to_numpy()
+            replicates = found.select(weights.replicates)
+            for geos, used in undecided:
+                design = replicates.filter(pl.Series(used.reshape(-1)[stratum]))
+                ranks[geos] = rank_in_batches(part.to_numpy() for part in design.iter_slices(_BATCH))
+        return ranks
+
+    def _full_by_sums(self, used: npt.NDArray[np.bool_], state_of_puma: Integers) -> npt.NDArray[np.bool_]:
+        """Per state, whether sums of the used cells (PUMA x label) show a full rank."""
+        mine = np.flatnonzero((self.group >= 0) & used[self.puma, np.maximum(self.group, 0)])
+        state = state_of_puma[self.puma[mine]]
+        states, first = np.unique(state, return_index=True)
+        position = np.arange(mine.size) - first[np.searchsorted(states, state)]
+        few = position < _ROWS_FOR_RANK
+        stack = np.zeros((int(state_of_puma.max()) + 1, _ROWS_FOR_RANK, self.weights.shape[1] - 1))
+        stack[state[few], position[few]] = self.weights[mine[few], 1:]
+        return certainly_full_each(stack)
+
+    def _records_of(self, used: npt.NDArray[np.bool_], records: pl.LazyFrame, weights: Weights) -> pl.DataFrame:
+        """Replicate weights of the universe's records in the used cells, with `stratum` = PUMA * labels + label."""
+        labels = len(self.grouping.labels)
+        pumas = self.areas.pumas.filter(pl.Series(used.any(axis=1))).lazy()
+        stratum = pl.col("ix").cast(pl.Int64) * labels + pl.col("group").cast(pl.Int64)
+        return (
+            records.filter(universe(self.spec.filters))
+            .select(*PUMA_KEY, self.grouping.code.alias("group"), *weights.replicates)
+            .join(pumas, on=PUMA_KEY, how="inner")
+            .filter(pl.col("group").is_not_null())
+            .select(stratum.alias("stratum"), *weights.replicates)
+            .collect(engine="streaming")
+        )

@@ -1,0 +1,162 @@
+"""The account of one share: its PUMAs with factors and sums, the filters, and the thresholds that decided."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from metrics.acs_window import Window
+from metrics.allocation import SCALE
+from metrics.areas import MINIMUM_SAMPLE, PUMA_KEY
+from metrics.cells import universe
+from metrics.explanation import Cell, Decision, Explanation, Step
+from metrics.replication import Weights
+from metrics.survey import ShareSpec, share_estimates
+
+_SHOWN: Final = 6
+"""PUMAs written out in the formula; all of them stand in the inputs."""
+
+
+def explain_share(
+    cell: Cell,
+    spec: ShareSpec,
+    window: Window,
+    puma_allocation: pl.LazyFrame,
+    *,
+    weights: Weights,
+    tables: tuple[str, ...],
+) -> Explanation:
+    """Follow one figure of `share_estimates` back to its PUMAs.
+
+    `inputs` has one row per PUMA of the geography: state, puma, puma_vintage, afact, records, numerator and denominator
+    (weights of records with the outcome and of all records of the group, before allocation).
+    """
+    grouping = next(g for g in spec.groupings if g.kind == cell.subgroup_type)
+    here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
+    pairs = puma_allocation.filter(here).sort("puma").collect()
+    in_universe, member = universe(spec.filters), grouping.code == grouping.labels.index(cell.subgroup)
+
+    chosen = window.records.join(pairs.lazy().select(PUMA_KEY), on=PUMA_KEY, how="semi").filter(in_universe)
+    weight = pl.col(weights.full).cast(pl.Int64)
+    sums = (
+        chosen.filter(member)
+        .group_by(PUMA_KEY)
+        .agg(
+            pl.len().cast(pl.Int64).alias("records"),
+            (weight * spec.outcome).sum().alias("numerator"),
+            weight.sum().alias("denominator"),
+        )
+        .collect(engine="streaming")
+    )
+    inputs = pairs.select(*PUMA_KEY, "afact", "afact_10k").join(sums, on=PUMA_KEY, how="left", validate="1:1")
+    inputs = inputs.with_columns(pl.col("records", "numerator", "denominator").fill_null(0))
+
+    state = window.records.filter(pl.col("state") == cell.state)
+    areas = puma_allocation.filter(pl.col("state") == cell.state)
+    alone = ShareSpec(spec.metric, spec.filters, spec.outcome, (grouping,))
+    found = share_estimates(state, areas, [alone], weights=weights, sample=cell.sample, detail=True).filter(
+        here & (pl.col("subgroup") == cell.subgroup)
+    )
+    row = found.row(0, named=True) if found.height else None
+    recomputed = _ratio(inputs) if row is not None and row["value"] is not None else None
+    return Explanation(
+        formula=_formula(cell, inputs, recomputed),
+        recomputed=recomputed,
+        inputs=inputs.drop("afact_10k"),
+        tables=tables,
+        steps=_steps(cell, spec, window, chosen, member),
+        decisions=_decisions(row, pairs),
+        notes=_notes(window, pairs),
+    )
+
+
+def _ratio(inputs: pl.DataFrame) -> float | None:
+    factor = inputs["afact_10k"] if inputs.height > 1 else 1
+    numerator = int((inputs["numerator"] * factor).sum())
+    denominator = int((inputs["denominator"] * factor).sum())
+    return numerator / denominator if denominator else None
+
+
+def _formula(cell: Cell, inputs: pl.DataFrame, value: float | None) -> str:
+    result = f"{cell.metric} = {'missing' if value is None else f'{value:.10g}'}"
+    if inputs.height == 0:
+        return f"{result}: no PUMA lies in the area"
+    if inputs.height == 1:
+        return f"{result} = {inputs['numerator'][0]:,} / {inputs['denominator'][0]:,} (one PUMA, its factor cancels)"
+
+    def side(column: str) -> str:
+        terms = [f"{a:.4f} x {n:,}" for a, n in inputs.select("afact", column).head(_SHOWN).iter_rows()]
+        more = [f"... ({inputs.height - _SHOWN} more PUMAs)"] if inputs.height > _SHOWN else []
+        return " + ".join(terms + more)
+
+    return f"{result} = ({side('numerator')}) / ({side('denominator')})"
+
+
+def _steps(cell: Cell, spec: ShareSpec, window: Window, chosen: pl.LazyFrame, member: pl.Expr) -> tuple[Step, ...]:
+    kept, counts = pl.lit(True), [pl.len().alias("all")]
+    for i, step in enumerate(spec.filters):
+        kept = kept & step.keep.fill_null(False)
+        counts.append(kept.sum().alias(f"filter {i}"))
+    national = window.records.select(counts).collect(engine="streaming").row(0)
+    local = chosen.select(pl.len().alias("all"), member.fill_null(False).sum().alias("group")).collect()
+    lost = int(window.left_out["records"].sum())
+    steps = [Step("records of the file", national[0] + lost, national[0] + lost)]
+    if lost:
+        years = " and ".join(str(y) for y in window.left_out["survey_year"].unique().sort())
+        note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no crosswalk exists"
+        steps.append(Step("PUMAs with a crosswalk", national[0] + lost, national[0], note))
+    for step, before, after in zip(spec.filters, national[:-1], national[1:], strict=True):
+        steps.append(Step(step.name, before, after))
+    steps.append(Step(f"PUMAs that touch {cell.level} {cell.state}{cell.geo}", national[-1], local["all"][0]))
+    if cell.subgroup_type != "all":
+        steps.append(Step(f"of group {cell.subgroup}", local["all"][0], local["group"][0]))
+    return tuple(steps)
+
+
+def _decisions(row: dict[str, object] | None, pairs: pl.DataFrame) -> tuple[Decision, ...]:
+    if row is None or pairs.height == 0:
+        return (Decision("PUMAs of the area with records in the file", 0.0, "none -> missing", "the value is missing"),)
+    effective, value, quality = row["n_effective"], row["value"], pairs["quality"][0]
+    enough = isinstance(effective, float) and effective >= MINIMUM_SAMPLE
+    decisions = [
+        Decision(
+            "effective sample (sum of afact over records)",
+            float(effective) if isinstance(effective, float) else None,
+            f"below {MINIMUM_SAMPLE} -> missing",
+            "the value stands" if enough else "the value is missing",
+        )
+    ]
+    if value is not None:
+        decisions.append(
+            Decision(
+                "allocation quality (sum of afact x afact2)",
+                float(pairs["sum_products"][0]),
+                "0.75 or more -> 1, 0.35 or more -> 2, else 3",
+                f"quality {quality}" + (f", {row['reason']}" if quality != 1 else ""),
+            )
+        )
+        t = row["t"]
+        outcome = f"t = {t:.6f}" if isinstance(t, float) else "no interval"
+        df = row["df"]
+        decisions.append(
+            Decision(
+                "degrees of freedom (rank of the state's replicate weights - 1)",
+                float(df) if isinstance(df, int) else None,
+                "below 1 -> no interval; else value -/+ t x se, cut to 0 and 1",
+                f"{outcome}, se = {row['se']}, lb = {row['lb']}, ub = {row['ub']}",
+            )
+        )
+    return tuple(decisions)
+
+
+def _notes(window: Window, pairs: pl.DataFrame) -> tuple[str, ...]:
+    notes = [f"Interviews of {window.reference_period}."]
+    if pairs.height and pairs["quality"][0] != pairs["quality_reference"][0]:
+        notes.append(
+            f"The reference publishes quality {pairs['quality_reference'][0]}: its second allocation factor was worked "
+            "out for the place code across all states."
+        )
+    if pairs.height > 1:
+        notes.append(f"Weights are multiplied by afact in units of 1/{SCALE:,}, so sums are exact.")
+    return tuple(notes)

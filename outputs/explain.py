@@ -1,0 +1,271 @@
+"""The account of one figure: what it is, how it is worked out, from which rows and files, and what was checked.
+
+`account` gathers everything into one JSON-able dictionary; `as_text` renders that dictionary for a terminal. Further
+renderings take the same dictionary, so that all of them say the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from metrics.explanation import Explanation
+from metrics.predictor import PILLARS, Predictor
+from schemas.estimate import KEY
+from schemas.labels import QUALITY_WORDS, REASONS, SAMPLES
+
+_WIDTH: Final = 110
+_INTERVALS: Final = {"none": "range", "sampling": "95 % interval", "suppression": "range left open by suppression"}
+_FIGURES: Final = ("value", "lb", "ub", "quality", "n", "n_effective", "se", "cv", "numerator", "denominator")
+_ORIGIN: Final = ("allocation", "estimation_area", "n_areas", "reference_period", "reason")
+
+
+def agreement(stored: float | None, recomputed: float | None) -> dict[str, Any]:
+    """Whether a recomputed figure is the stored one, to the last digit. Two missing figures agree."""
+    if stored is None or recomputed is None:
+        agrees = stored is None and recomputed is None
+        return {"agrees": agrees, "stored": stored, "recomputed": recomputed, "difference": None}
+    return {
+        "agrees": stored == recomputed,
+        "stored": stored,
+        "recomputed": recomputed,
+        "difference": recomputed - stored,
+    }
+
+
+def account(
+    row: Mapping[str, Any],
+    explanation: Explanation,
+    *,
+    predictor: Predictor,
+    name: str | None = None,
+    provenance: Sequence[Mapping[str, Any]] = (),
+    checks: Sequence[Mapping[str, Any]] = (),
+    deviations: Sequence[Mapping[str, Any]] = (),
+    release: str | None = None,
+    synthetic: bool = False,
+) -> dict[str, Any]:
+    """Everything about one figure, ready for JSON.
+
+    `row` is a row of `Estimate` as a dictionary, `explanation` what its predictor says about it. `provenance` has one
+    record per source file (source, vintage, file, sha256, url, retrieved_at, licence), `checks` one per check (name,
+    passed, detail), `deviations` those of the register that touch the figure (key, kind, summary). `name` is the
+    geography's name.
+    """
+    metric = predictor.metric(str(row["metric"]))
+    quality, reason = row.get("quality"), row.get("reason")
+    told: dict[str, Any] = _plain(
+        {
+            "release": release,
+            "synthetic": synthetic,
+            "key": {k: row[k] for k in KEY},
+            "geoid": f"{row['state']}{row['geo']}",
+            "name": name,
+            "predictor": {
+                "key": predictor.key,
+                "title": predictor.title,
+                "pillar": PILLARS[predictor.pillar],
+                "definition": predictor.definition,
+                "method": predictor.method,
+                "notes": list(predictor.notes),
+            },
+            "metric": {
+                "column": metric.column,
+                "title": metric.title,
+                "unit": metric.unit,
+                "interval": metric.interval,
+            },
+            "sample": SAMPLES[str(row["sample"])],
+            "figure": {c: row.get(c) for c in (*_FIGURES, *_ORIGIN)},
+            "quality_label": None if quality is None else QUALITY_WORDS[int(quality)],
+            "reason_text": None if reason is None else REASONS[str(reason)],
+            "formula": explanation.formula,
+            "agreement": agreement(row.get("value"), explanation.recomputed),
+            "tables": list(explanation.tables),
+            "inputs": explanation.inputs.to_dicts(),
+            "steps": [
+                {"name": s.name, "rows_in": s.rows_in, "rows_out": s.rows_out, "note": s.note}
+                for s in explanation.steps
+            ],
+            "decisions": [
+                {"name": d.name, "figure": d.figure, "rule": d.rule, "outcome": d.outcome}
+                for d in explanation.decisions
+            ],
+            "notes": list(explanation.notes),
+            "provenance": [dict(p) for p in provenance],
+            "checks": [dict(c) for c in checks],
+            "deviations": [dict(d) for d in deviations],
+        }
+    )
+    return told
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's own types; dates and the like as text, figures that are no numbers as null."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    return str(value)
+
+
+def as_json(told: Mapping[str, Any]) -> str:
+    """The account as JSON text."""
+    return json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def as_text(told: Mapping[str, Any], *, max_inputs: int = 40) -> str:
+    """The account as plain text for a terminal; of the input rows the first `max_inputs` are shown."""
+    sections: list[tuple[str, list[str]]] = [
+        ("Figure", list(_figure(told))),
+        ("How it is worked out", list(_working(told))),
+        (f"Input rows ({len(told['inputs'])})", _table(told["inputs"], max_inputs)),
+        ("Steps", [_step(s) for s in told["steps"]]),
+        ("Decisions", [_decision(d) for d in told["decisions"]]),
+        ("Notes", _wrapped([*told["notes"], *told["predictor"]["notes"]])),
+        ("Source files", list(_sources(told))),
+        ("Checks", [_check(c) for c in told["checks"]]),
+        ("Where we differ from the reference", [_deviation(d) for d in told["deviations"]]),
+    ]
+    lines = list(_heading(told))
+    for title, body in sections:
+        if body:
+            lines += ["", title, "-" * len(title), *body]
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "missing"
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)
+
+
+def _wrapped(texts: Sequence[str], *, first: str = "- ") -> list[str]:
+    rest = " " * len(first)
+    lines: list[str] = []
+    for text in texts:
+        lines += textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=rest) or [first]
+    return lines
+
+
+def _heading(told: Mapping[str, Any]) -> Iterator[str]:
+    key = told["key"]
+    who = "everyone" if key["subgroup_type"] == "all" else f"{key['subgroup']} ({key['subgroup_type']})"
+    title = told["metric"]["title"]
+    if told["synthetic"]:
+        yield "SYNTHETIC: generated figures, not about any real place."
+    yield title
+    yield "=" * len(title)
+    where = f"{told['name']} ({key['level']} {told['geoid']})" if told["name"] else f"{key['level']} {told['geoid']}"
+    yield f"{where}, {key['year']}, {who}"
+    yield f"{told['predictor']['pillar']} > {told['predictor']['title']} > {told['metric']['column']}"
+    if told["release"]:
+        yield f"release {told['release']}"
+
+
+def _figure(told: Mapping[str, Any]) -> Iterator[str]:
+    figure = told["figure"]
+    pairs: list[tuple[str, str]] = [("value", f"{_number(figure['value'])} ({told['metric']['unit']})")]
+    if figure["lb"] is not None or figure["ub"] is not None:
+        pairs.append((_INTERVALS[told["metric"]["interval"]], f"{_number(figure['lb'])} to {_number(figure['ub'])}"))
+    if told["quality_label"]:
+        pairs.append(("quality", f"{figure['quality']} ({told['quality_label']})"))
+    if figure["reason"]:
+        pairs.append(("reason", f"{figure['reason']}: {told['reason_text']}"))
+    pairs.append(("sample", f"{told['key']['sample']}: {told['sample']}"))
+    labels = {
+        "reference_period": "period",
+        "numerator": "numerator",
+        "denominator": "denominator",
+        "n": "records",
+        "n_effective": "effective sample",
+        "se": "standard error",
+        "cv": "coefficient of variation",
+        "allocation": "crosswalk quality",
+    }
+    pairs += [(label, _number(figure[c])) for c, label in labels.items() if figure[c] is not None]
+    if figure["estimation_area"]:
+        shared = figure["n_areas"] or 1
+        others = "of its own" if shared == 1 else f"shared with {shared - 1} other area{'s' if shared > 2 else ''}"
+        pairs.append(("estimation area", f"{figure['estimation_area']}, {others}"))
+    width = max(len(label) for label, _ in pairs)
+    for label, text in pairs:
+        yield from textwrap.wrap(
+            text, _WIDTH, initial_indent=f"{label:<{width}}  ", subsequent_indent=" " * (width + 2)
+        )
+
+
+def _working(told: Mapping[str, Any]) -> Iterator[str]:
+    yield from _wrapped([told["predictor"]["definition"]], first="")
+    yield from told["formula"].splitlines()
+    found = told["agreement"]
+    again = f"worked out again: {_number(found['recomputed'])}"
+    if found["stored"] is None and found["recomputed"] is None:
+        yield f"{again}; missing, as stored"
+    elif found["agrees"]:
+        yield f"{again}; agrees with the stored figure to the last digit"
+    else:
+        apart = "" if found["difference"] is None else f", apart by {_number(found['difference'])}"
+        yield f"{again}; DIFFERS from the stored figure {_number(found['stored'])}{apart}"
+    if told["predictor"]["method"]:
+        yield f"method: {told['predictor']['method']}"
+
+
+def _table(rows: Sequence[Mapping[str, Any]], limit: int) -> list[str]:
+    """Rows as aligned columns: numbers to the right, text to the left."""
+    if not rows:
+        return []
+    shown = pl.DataFrame(list(rows[:limit]), infer_schema_length=None)
+    columns = []
+    for series in shown.get_columns():
+        cells = ["" if v is None else (_number(v) if series.dtype.is_numeric() else str(v)) for v in series.to_list()]
+        width = max(len(series.name), *(len(c) for c in cells))
+        align = ">" if series.dtype.is_numeric() else "<"
+        columns.append([f"{cell:{align}{width}}" for cell in (series.name, *cells)])
+    lines = ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
+    if len(rows) > limit:
+        lines.append(f"... and {len(rows) - limit} more")
+    return lines
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    note = f" ({step['note']})" if step["note"] else ""
+    return f"{step['name']}: {step['rows_in']:,} -> {step['rows_out']:,} rows{note}"
+
+
+def _decision(decision: Mapping[str, Any]) -> str:
+    return f"{decision['name']} = {_number(decision['figure'])}; rule: {decision['rule']} -> {decision['outcome']}"
+
+
+def _sources(told: Mapping[str, Any]) -> Iterator[str]:
+    if told["tables"]:
+        yield f"tables: {', '.join(told['tables'])}"
+    for record in told["provenance"]:
+        yield f"- {record.get('source')} {record.get('vintage')}: {record.get('file')}"
+        for label, key in (("sha256", "sha256"), ("from", "url"), ("obtained", "retrieved_at"), ("licence", "licence")):
+            if record.get(key):
+                yield from textwrap.wrap(
+                    str(record[key]), _WIDTH, initial_indent=f"  {label} ", subsequent_indent="    ",
+                    break_long_words=False, break_on_hyphens=False,
+                )  # fmt: skip
+
+
+def _check(found: Mapping[str, Any]) -> str:
+    mark = "passed" if found.get("passed") else "FAILED"
+    detail = f" ({found['detail']})" if found.get("detail") else ""
+    return f"{mark}  {found.get('name')}{detail}"
+
+
+def _deviation(entry: Mapping[str, Any]) -> str:
+    return "\n".join(_wrapped([f"{entry.get('key')} ({entry.get('kind')}): {entry.get('summary')}"]))

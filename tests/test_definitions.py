@@ -1,0 +1,68 @@
+"""The asset graph loads, and each asset says what a newcomer needs."""
+
+import dagster as dg
+
+from metrics.catalog import catalog
+from pipelines.assets import all_years
+from pipelines.cli import parse_years
+from pipelines.definitions import defs
+from pipelines.derived import derived_tables
+from pipelines.run import missing_modules, plan, tables_of
+from sources.registry import all_sources, all_tables
+
+
+def test_definitions_load():
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_every_input_of_a_built_predictor_is_a_table():
+    assert missing_modules() == []
+
+
+def test_every_asset_has_group_owner_description_and_kinds():
+    for spec in defs.resolve_all_asset_specs():
+        name = spec.key.to_user_string()
+        assert spec.group_name in {
+            "sources",
+            "tables",
+            "published",
+            "rewarding_work",
+            "education",
+            "neighborhoods",
+            "health",
+            "governance",
+        }, name
+        assert spec.owners, name
+        assert spec.description, name
+        assert spec.kinds, name
+        if spec.key.path[0] in ("tables", "estimates"):
+            schema = spec.metadata["dagster/column_schema"]
+            assert all(c.description for c in schema.columns), [c.name for c in schema.columns if not c.description]
+            assert spec.code_version, name
+
+
+def test_assets_follow_the_declarations():
+    keys = {tuple(s.key.path) for s in defs.resolve_all_asset_specs()}
+    assert {("raw", s) for s in all_sources()} <= keys
+    assert {("tables", t) for t in (*all_tables(), *derived_tables())} <= keys
+    assert {("estimates", k) for k, e in catalog().items() if e.built} <= keys
+    assert ("published", "release") in keys
+
+
+def test_plan_asks_only_for_what_a_year_needs():
+    steps = plan(["living_wage"], None)
+    assert set(steps) == set(catalog()["living_wage"].predictor.years)
+    tables, active = steps[2022]
+    assert active == ["living_wage"]
+    assert set(tables) == {"qcew_county", "mit_living_wage", "cpi", "spine"}
+    assert plan(["living_wage"], [2015]) == {}
+    employment = tables_of("employment", 2015)
+    assert "acs1_persons" in employment
+    assert "acs5_persons" not in employment
+
+
+def test_years():
+    assert parse_years(None) is None
+    assert parse_years("2018") == [2018]
+    assert parse_years("2014, 2016-2018") == [2014, 2016, 2017, 2018]
+    assert set(range(2014, 2024)) <= set(all_years())
