@@ -31,8 +31,9 @@ class SourceFile:
     which a mirror or a person may deliver it; a trailing ".gz" is always accepted. `url` is where it is downloaded;
     None for files that a person must fetch. `accept` and `url` are filled in per state like the name, "{ST}" with the
     postal code in capitals. With `link`, a regular expression, `url` answers with a page and the file is behind the
-    first text on it that matches. `kind` is checked on arrival: zip, gzip, csv, json, xlsx, xls, text, xml, rds (where
-    the name ends in .gz: what is inside). `min_bytes` refuses stubs.
+    first text on it that matches. `kind` is checked on arrival: zip, gzip, csv, json, xlsx, xls, text, xml, rds, dta
+    (where the name ends in .gz: what is inside). `min_bytes` refuses stubs. With `paged`, `url` answers with the first
+    page of a list (see `sources.framework.pages`); the "*" of `name` stands for the number of the page.
     """
 
     name: str
@@ -41,6 +42,7 @@ class SourceFile:
     accept: tuple[str, ...] = ()
     min_bytes: int = 1
     link: str | None = None
+    paged: bool = False
 
     @property
     def per_state(self) -> bool:

@@ -19,6 +19,7 @@ from schemas.errors import InputError, OwedError
 from sources.framework.declare import Access, Source
 from sources.framework.fetch import Downloader, Unavailable
 from sources.framework.mirror import matching, open_mirror
+from sources.framework.pages import next_page, page
 from sources.framework.provenance import How
 from sources.framework.states import within
 from sources.framework.store import RawFile, Store
@@ -111,13 +112,13 @@ class Retrieval:
         """The files of that vintage (or those of `names`), verified, in declared order and by state.
 
         A declared name with "{st}" or "{fips}" gives one file per state of the scope, one with "*" every file that
-        matches. Raises `OwedError`, with every missing file and how to get it, or `InputError` for a file that is there
-        and wrong.
+        matches, a paged one all pages up to the last. Raises `OwedError`, with every missing file and how to get it, or
+        `InputError` for a file that is there and wrong.
         """
         files: list[RawFile] = []
         missing: dict[Wanted, str] = {}
         for wanted in wanted_files(source, vintage, names, self.scope.states):
-            found, reason = self._obtain_one(wanted)
+            found, reason = self._obtain_pages(wanted) if wanted.declared.paged else self._obtain_one(wanted)
             files += found
             if not found:
                 missing[wanted] = reason
@@ -172,6 +173,21 @@ class Retrieval:
         return raw
 
     # Store, inbox, mirror, live source -----------------------------------------------------------------------------
+
+    def _obtain_pages(self, wanted: Wanted) -> tuple[list[RawFile], str]:
+        """All pages of a paged answer, each a file of its own, or nothing and why."""
+        files: list[RawFile] = []
+        addresses: list[str] = []
+        address = wanted.url
+        while address is not None:
+            addresses.append(address)
+            one = page(wanted, len(addresses), address)
+            found, reason = self._obtain_one(one)
+            if not found:
+                return [], reason or (f"{one.name} is missing" if files else "")
+            files += found
+            address = next_page(found[0].path, addresses, source=wanted.source.key)
+        return files, ""
 
     def _obtain_one(self, wanted: Wanted) -> tuple[list[RawFile], str]:
         """The file (for a pattern: the files), or nothing and why."""

@@ -20,6 +20,8 @@ _MAGIC: Final[dict[str, tuple[bytes, ...]]] = {
     "xlsx": (b"PK\x03\x04",),
     "gzip": (b"\x1f\x8b",),
     "xls": (b"\xd0\xcf\x11\xe0",),
+    # Stata 13 and later.
+    "dta": (b"<stata_dta>",),
     # R data: compressed with gzip, bzip2 or xz, or plain (binary or ASCII).
     "rds": (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"X\n", b"A\n"),
 }
