@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from metrics.county_codes import on_codes_of_the_year
+from metrics.wages import recoded
 from schemas.social import zcta_vintage
 
 PER: Final = 10_000
@@ -30,7 +30,7 @@ def county_list(spine: pl.LazyFrame) -> pl.DataFrame:
 
 def county_cells(cbp_county: pl.LazyFrame, counties: pl.DataFrame) -> pl.DataFrame:
     """The published cells on the county codes of the year; those of areas that the list does not have included."""
-    return on_codes_of_the_year(cbp_county, counties).collect()
+    return recoded(cbp_county, counties.select("state", "county")).collect()
 
 
 def county_counts(cbp_county: pl.LazyFrame, spine: pl.LazyFrame) -> pl.DataFrame:

@@ -16,6 +16,8 @@ BLACK, WHITE, OTHER, HISPANIC = RACE_ETHNICITY
 # Group of the source -> published label; the four others together are `OTHER`.
 LABELS: Final = {"all": ALL, "black": BLACK, "white": WHITE, "hispanic": HISPANIC}
 PARTS_OF_OTHER: Final = ("asian", "aian", "nhpi", "two_or_more")
+# The same of the Common Core of Data.
+RACE_LABELS: Final = {1: WHITE, 2: BLACK, 3: HISPANIC, 4: OTHER, 5: OTHER, 6: OTHER, 7: OTHER}
 AREA: Final = ["level", "state", "geo"]
 
 # A withheld number is one or two students; it is counted as one.
@@ -83,10 +85,9 @@ def enrolled(lea_directory: pl.LazyFrame, lea_enrollment: pl.LazyFrame | None) -
     everyone = lea_directory.select("leaid", pl.lit(ALL).alias("subgroup"), "enrollment").collect()
     if lea_enrollment is None:
         return everyone
-    label = pl.col("group").replace_strict({**LABELS, **dict.fromkeys(PARTS_OF_OTHER, OTHER)})
-    students = pl.col("students")
+    students = pl.col("enrollment")
     by_race = (
-        lea_enrollment.group_by("leaid", label.alias("subgroup"))
+        lea_enrollment.group_by("leaid", pl.col("race").replace_strict(RACE_LABELS).alias("subgroup"))
         .agg(enrollment=pl.when(students.is_not_null().any()).then(students.sum()))
         .collect()
     )

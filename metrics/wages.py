@@ -7,7 +7,6 @@ from typing import Final
 
 import polars as pl
 
-from metrics.county_codes import on_codes_of_the_year
 from schemas.errors import InputError
 from schemas.labels import ALL
 
@@ -26,6 +25,9 @@ GROUPS: Final[dict[str, tuple[tuple[int, str], ...]]] = {
     "Education and Health": ((5, "1025"),),
     "Leisure and Other": ((5, "1026"), (5, "1027")),
 }
+# Counties that changed their code and nothing else: state, the code before 2015, the code since.
+RENAMED: Final = (("02", "270", "158"), ("46", "113", "102"))
+
 COUNTY: Final = ["state", "county"]
 GROUP: Final = ["subgroup_type", "subgroup"]
 
@@ -72,7 +74,20 @@ def county_list(spine: pl.LazyFrame) -> pl.DataFrame:
 
 def recoded(table: pl.LazyFrame, counties: pl.DataFrame, switches: Switches = OURS) -> pl.LazyFrame:
     """The table with each renamed county under the code that the year's county list has for it."""
-    return on_codes_of_the_year(table, counties) if switches.codes_of_the_year else table
+    if not switches.codes_of_the_year:
+        return table
+    pairs = pl.DataFrame(
+        [pair for state, old, new in RENAMED for pair in ((state, old, new), (state, new, old))],
+        schema=["state", "county", "code_of_the_year"],
+        orient="row",
+    )
+    listed = counties.rename({"county": "code_of_the_year"})
+    moves = pairs.join(listed, on=["state", "code_of_the_year"], how="semi").join(counties, on=COUNTY, how="anti")
+    return (
+        table.join(moves.lazy(), on=COUNTY, how="left", validate="m:1")
+        .with_columns(pl.coalesce("code_of_the_year", "county").alias("county"))
+        .drop("code_of_the_year")
+    )
 
 
 def off_list(table: pl.LazyFrame, counties: pl.DataFrame, switches: Switches = OURS) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Tables about school districts (LEAs, local education agencies) and their students."""
+"""Table of homeless students by school district (LEA, local education agency)."""
 
 from __future__ import annotations
 
@@ -33,39 +33,3 @@ class HomelessLea(pa.DataFrameModel):
     @pa.dataframe_check(error="a number is missing and not withheld, or the other way round")
     def withheld_is_null(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
         return data.lazyframe.select(pl.col("withheld") == pl.col("students").is_null())
-
-
-class LeaDirectory(pa.DataFrameModel):
-    """Where each LEA has its office and how many students it enrolls (all grades)."""
-
-    leaid: pl.String = pa.Field(str_matches=_LEAID, unique=True, description="NCES id of the LEA")
-    name: pl.String = pa.Field(nullable=True, description="Name of the LEA")
-    state: pl.String = pa.Field(str_matches=r"^\d{2}$", nullable=True, description="State the office lies in")
-    county: pl.String = pa.Field(str_matches=r"^\d{3}$", nullable=True, description="County the office lies in")
-    city: pl.String = pa.Field(nullable=True, description="City in the address of the office, as written")
-    enrollment: pl.Int64 = pa.Field(ge=0, nullable=True, description="Students enrolled; null if not reported")
-
-    class Config:
-        """Exactly these columns, one row per LEA."""
-
-        strict = True
-        ordered = True
-
-    @pa.dataframe_check(error="state and county are not missing together")
-    def whole_code(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
-        return data.lazyframe.select(pl.col("state").is_null() == pl.col("county").is_null())
-
-
-class LeaEnrollment(pa.DataFrameModel):
-    """Students enrolled per LEA and racial or ethnic group (all grades, both sexes)."""
-
-    leaid: pl.String = pa.Field(str_matches=_LEAID, description="NCES id of the LEA")
-    group: pl.String = pa.Field(isin=list(STUDENT_GROUPS), description="Racial or ethnic group")
-    students: pl.Int64 = pa.Field(ge=0, nullable=True, description="Students enrolled; null if not reported")
-
-    class Config:
-        """Exactly these columns, one row per LEA and group."""
-
-        strict = True
-        ordered = True
-        unique = ["leaid", "group"]  # noqa: RUF012

@@ -28,8 +28,8 @@ RECIPE: Final = (
     "The pages of the API can be saved by hand under the names above, in order: each names the address of the next. "
     "A bulk CSV from the portal's documentation serves as well."
 )
-# Not reported, not applicable, suppressed.
-MISSING: Final = ("-1", "-2", "-3")
+# Not reported, not applicable, suppressed; -9 occurs in the district directory of 2015.
+MISSING: Final = ("-1", "-2", "-3", "-9")
 ALL_YEARS: Final = "all-years"
 """Vintage of the bulk files that hold every school year."""
 OUTLYING_AREAS: Final = ("60", "66", "69", "72", "78")

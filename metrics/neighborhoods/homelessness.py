@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import polars as pl
 
+from metrics.city_fit import LEAST_FIT, MOST_FIT, PLACE, fit
+from metrics.city_names import listed_cities, postal_city
 from metrics.deviation import Deviation
-from metrics.district_places import LEAST_FIT, MOST_FIT, PLACE, fit, in_places
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.homeless_counts import AREA, BLACK, OURS, Switches, area_sums, bounded, enrolled
 from metrics.predictor import Metric, Predictor, Series
@@ -161,13 +162,14 @@ def estimate(
 ) -> pl.DataFrame:
     """Homeless students, and their share of the enrolled, of the counties and cities that have districts.
 
-    `homeless_lea`, `lea_directory` and `lea_enrollment` as in `schemas.students`; `spine` has level, state, geo, name,
-    population. Returns `Estimate` columns without year. lb and ub of the count: what withheld numbers leave open. n:
-    districts with a number. numerator and denominator of the share: homeless and enrolled students. Groups from 2019
-    on, if `lea_enrollment` is there; nothing without the other two. Counties off the spine are left out.
+    `homeless_lea` as in `schemas.students`, `lea_directory` and `lea_enrollment` as in `schemas.schools`; `spine` has
+    level, state, geo, name, population. Returns `Estimate` columns without year. lb and ub of the count: what withheld
+    numbers leave open. n: districts with a number. numerator and denominator of the share: homeless and enrolled
+    students. Groups from 2019 on, if `lea_enrollment` is there; nothing without the other two. Areas off the spine are
+    left out.
     """
     if homeless_lea is None or lea_directory is None:
-        return empty().drop("year")
+        return empty()
     by_race = year in GROUP_YEARS and lea_enrollment is not None
     figures = judged(areas(homeless_lea, lea_directory, lea_enrollment, spine, by_race=by_race, switches=switches))
     known = pl.col("missing").is_null()
@@ -238,17 +240,17 @@ def areas(
 
 def located(homeless_lea: pl.LazyFrame, lea_directory: pl.LazyFrame, spine: pl.LazyFrame) -> pl.DataFrame:
     """Where each reporting district counts: level, state, geo, leaid; counties and cities of the spine only."""
-    reporting = homeless_lea.select("leaid").unique()
-    counties = lea_directory.select("leaid", "state", pl.col("county").alias("geo"), level=pl.lit("county")).collect()
-    cities = in_places(lea_directory, spine).with_columns(level=pl.lit("place"))
-    columns = [*AREA, "leaid"]
-    return (
-        pl.concat([counties.select(columns), cities.select(columns)])
-        .lazy()
-        .join(reporting, on="leaid", how="semi")
-        .join(spine, on=AREA, how="semi")
-        .collect()
+    offices = lea_directory.join(homeless_lea, on="leaid", how="semi").select(
+        "leaid",
+        state=pl.col("county").str.head(2),
+        county=pl.col("county").str.tail(3),
+        city=postal_city("city"),
     )
+    listed = listed_cities(spine.filter(pl.col("level") == "place").select(*AREA, "name").collect()).lazy()
+    columns = [*AREA, "leaid"]
+    counties = offices.select("state", "leaid", level=pl.lit("county"), geo="county").join(spine, on=AREA, how="semi")
+    cities = offices.join(listed, on=["state", "city"], how="inner", validate="m:1")
+    return pl.concat([counties.select(columns), cities.select(columns)]).collect()
 
 
 def judged(sums: pl.DataFrame) -> pl.DataFrame:
@@ -324,7 +326,7 @@ def explain(
 ) -> Explanation:
     """The account of one figure: the districts of the area with their numbers and bounds, and the rules applied.
 
-    `inputs` has one row per district: leaid, name, city, enrollment, withheld, count, lb, ub, weight.
+    `inputs` has one row per district: leaid, city, enrollment, withheld, count, lb, ub, weight.
     """
     by_race = year in GROUP_YEARS and lea_enrollment is not None
     place = located(homeless_lea, lea_directory, spine).filter(pl.col("level") == cell.level)
@@ -333,7 +335,7 @@ def explain(
     sizes = enrolled(lea_directory, lea_enrollment if by_race else None).filter(pl.col("subgroup") == cell.subgroup)
     inputs = (
         here.select("leaid")
-        .join(lea_directory.select("leaid", "name", "city").collect(), on="leaid", how="left", validate="1:1")
+        .join(lea_directory.select("leaid", "city").collect(), on="leaid", how="left", validate="1:1")
         .join(sizes.select("leaid", "enrollment"), on="leaid", how="left", validate="1:1")
         .join(numbers.drop("subgroup"), on="leaid", how="left", validate="1:1")
         .with_columns(weight=pl.lit(1.0))
