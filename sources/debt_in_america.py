@@ -96,12 +96,10 @@ def build_debt_county(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `debt_county` of a year, on the publisher's county list; notes count counties and withheld shares."""
     (file,) = retrieval.obtain(SOURCE, str(year))
     table = {2018: read_2018, 2022: read_2022, 2023: read_2023}[year](file)
-    listed = geographies(year).filter(pl.col("level") == "county").select("state", county="geo")
+    listed = _listed("county", year, retrieval)
     here = table.select("state", "county").unique()
-    stray, lacking = (
-        here.join(listed, on=["state", "county"], how="anti"),
-        listed.join(here, on=["state", "county"], how="anti"),
-    )
+    key = ["state", "county"]
+    stray, lacking = here.join(listed, on=key, how="anti"), listed.join(here, on=key, how="anti")
     retrieval.notes["debt_county"] = {
         "counties": here.height,
         "shares withheld": table["share"].null_count(),
@@ -115,7 +113,7 @@ def build_debt_place(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `debt_place` of a year; notes count cities, those that are not listed by name, and withheld shares."""
     (file,) = retrieval.obtain(SOURCE, str(year))
     table = read_2021(file, year)
-    listed = geographies(year).filter(pl.col("level") == "place").select("state", place="geo")
+    listed = _listed("place", year, retrieval)
     cities = table.select("state", "place", "city").unique()
     stray = cities.join(listed, on=["state", "place"], how="anti").sort("city")
     retrieval.notes["debt_place"] = {
@@ -124,6 +122,12 @@ def build_debt_place(year: int, retrieval: Retrieval) -> pl.DataFrame:
         "cities that the year's list does not have": stray["city"].to_list(),
     }
     return table
+
+
+def _listed(level: str, year: int, retrieval: Retrieval) -> pl.DataFrame:
+    """The counties or places of the year and the scope: state, and county or place."""
+    listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == level)
+    return listed.select("state", pl.col("geo").alias(level))
 
 
 def read_2018(file: RawFile) -> pl.DataFrame:
