@@ -233,9 +233,6 @@ def _counted(raw: Raw, notes: dict[str, int]) -> tuple[pl.DataFrame, dict[str, i
     """The rows as the table, once numbers are numbers and keys single."""
     raw.frame = raw.frame.with_columns(withheld=pl.col("students") == WITHHELD)
     raw.number("students", pl.Int64, minimum=0, missing=(WITHHELD,)).unique("leaid", "group")
-    raw.refuse(
-        pl.col("students").is_null() & ~pl.col("withheld"), "the number of students is missing", column="students"
-    )
     table = raw.done().select("leaid", "group", "students", "withheld").sort("leaid", "group")
     withheld = table.filter(pl.col("withheld")).height
     return table, {**notes, "rows": table.height, "numbers withheld by the agency": withheld}
