@@ -230,7 +230,7 @@ def _regions(debt_county: pl.LazyFrame | None, spine: pl.LazyFrame, year: int) -
     )
     return (
         regions.select("level", "state", "geo")
-        .join(debt_county.filter(former).select(pl.lit(True).alias("former")).head(1), how="cross")
+        .join(debt_county.filter(former).select(former="state").head(1), how="cross")
         .join(
             pl.LazyFrame(cells, schema=["subgroup_type", "subgroup", "metric"], orient="row").unique(
                 maintain_order=True
