@@ -14,16 +14,13 @@ from sources.synthetic.files import write_bytes
 from sources.synthetic.world import NEWEST, NOT_A_PLACE, World
 
 SOURCE: Final = "boundaries"
-YEAR: Final = 2022
 NAME: Final = "2010_ZCTA_2021_Census_Places_Crosswalk.csv"
 SQUARE_METERS: Final = 2_500
 """Land per inhabitant."""
 
 
 def write(root: Path, world: World) -> None:
-    """`boundaries/zcta10-place21/2010_ZCTA_2021_Census_Places_Crosswalk.csv`."""
-    if YEAR not in world.years:
-        return
+    """`boundaries/zcta10-place21/2010_ZCTA_2021_Census_Places_Crosswalk.csv`, whatever the world's years."""
     names = {(s, c): n for s, c, n, _ in world.registry("place", NEWEST).iter_rows()}
     for state in world.states:
         names |= {(state.code, code): name for code, name in state.elsewhere.items()}

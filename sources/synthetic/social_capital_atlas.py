@@ -16,7 +16,7 @@ from sources.synthetic.files import write_bytes
 from sources.synthetic.world import World, county_layer
 
 SOURCE: Final = "social_capital_atlas"
-YEAR: Final = 2022
+VINTAGE: Final = 2022
 PEOPLE_OF: Final = 2018
 TOO_SMALL: Final = 3_500
 COUNTY_HEADER: Final = "county,county_name,num_below_p50,pop2018,ec_county,ec_se_county,child_ec_county"
@@ -69,9 +69,7 @@ def _zips(world: World) -> list[str]:
 
 
 def write(root: Path, world: World) -> None:
-    """`social_capital_atlas/2022/social_capital_county.csv` and `social_capital_zip.csv`."""
-    if YEAR not in world.years:
-        return
-    folder = root / SOURCE / str(YEAR)
+    """`social_capital_atlas/2022/social_capital_county.csv` and `social_capital_zip.csv`, whatever the world's years."""
+    folder = root / SOURCE / str(VINTAGE)
     for name, lines in (("social_capital_county.csv", _counties(world)), ("social_capital_zip.csv", _zips(world))):
         write_bytes(folder / name, ("\n".join(lines) + "\n").encode())
