@@ -99,7 +99,11 @@ class Areas:
 
     def pooled(self, by_puma: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Sums of geographies, in units of `factor`: `by_puma` has the PUMA as first axis, the result the geography."""
-        return self._sum(by_puma, self.factor)
+        return self.pooled_pairs(by_puma[self.pair_puma])
+
+    def pooled_pairs(self, by_pair: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The same where a PUMA counts differently for each geography: the first axis is that of the pairs."""
+        return self._sum(by_pair, self.factor)
 
     def effective(self, records: Integers) -> Floats:
         """Sum of `afact` over records: `records` by PUMA (first axis); result by geography.
@@ -107,6 +111,10 @@ class Areas:
         A quotient of integers, so that 75 records times 0.4 are 30 exactly. Factors of more than four decimals (one
         PUMA, the two parts of Alaska's former Valdez-Cordova) add the rest that the integer leaves out.
         """
+        return self.effective_pairs(records[self.pair_puma])
+
+    def effective_pairs(self, records: Integers) -> Floats:
+        """The same for records counted by pair (first axis)."""
         rest = self.afact - self.afact_10k / SCALE
         rest = np.where(np.abs(rest) * SCALE > _MORE_DECIMALS, rest, 0.0)
         total: Floats = self._sum(records, self.afact_10k) / SCALE + self._sum(records, rest)
@@ -127,7 +135,11 @@ class Areas:
 
     def counted(self, records: Integers) -> Integers:
         """Unweighted records behind each geography: all of its PUMAs' records (PUMA is the first axis)."""
-        return np.add.reduceat(records[self.pair_puma], self.starts, axis=0)
+        return self.counted_pairs(records[self.pair_puma])
+
+    def counted_pairs(self, records: Integers) -> Integers:
+        """The same for records counted by pair (first axis)."""
+        return np.add.reduceat(records, self.starts, axis=0)
 
     def cells(self, kind: str, labels: tuple[str, ...]) -> pl.DataFrame:
         """One row per geography and label, geography first: the columns of `geos`, subgroup_type, subgroup."""
@@ -159,6 +171,6 @@ class Areas:
             column="puma",
         )
 
-    def _sum(self, by_puma: npt.NDArray[np.int64], factors: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        shape = (-1,) + (1,) * (by_puma.ndim - 1)
-        return np.add.reduceat(by_puma[self.pair_puma] * factors.reshape(shape), self.starts, axis=0)
+    def _sum(self, by_pair: npt.NDArray[np.int64], factors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        shape = (-1,) + (1,) * (by_pair.ndim - 1)
+        return np.add.reduceat(by_pair * factors.reshape(shape), self.starts, axis=0)

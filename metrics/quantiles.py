@@ -24,12 +24,13 @@ import polars as pl
 from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Filter, Grouping, rows, sampled, universe
 from metrics.replication import (
+    PROBES,
     Floats,
     Integers,
     Weights,
     certainly_full_each,
+    rank,
     rank_each,
-    rank_in_batches,
     ratio,
     t_quantile,
     variance,
@@ -41,14 +42,8 @@ SOURCE: Final = "ACS microdata"
 _COLUMN_BATCH: Final = 8
 """Replicate columns in memory at a time."""
 
-_PROBES: Final = 96
-"""Records of each stratum that are kept to settle its rank."""
-
 _STACK: Final = 256
 """Matrices whose rank is worked out together."""
-
-_ROW_BATCH: Final = 20_000
-"""Records whose replicate weights are reduced together where a cell's rank must be worked out from all of them."""
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -281,40 +276,51 @@ class _Cells:
     def _ranks(self, people: _Records, probes: _Probes) -> Integers:
         """Rank of each cell's replicate weights.
 
-        A cell has full rank if its largest stratum has. The ranks of cells made of small strata only are worked out
-        from all of their records; what is left then (repeated or proportional weights) is read again, one by one.
+        A cell has full rank if its largest stratum has. Cells made of small strata only are looked at together, by all
+        of their records or the first of them. What that leaves open (repeated or proportional weights) is read again,
+        cell by cell.
         """
-        width = len(people.weights.replicates)
-        ranks = np.full(self.starts.size, width, dtype=np.int64)
-        ends = np.append(self.starts[1:], self.pair_cell.size)
-
+        ranks = np.full(self.starts.size, len(people.weights.replicates), dtype=np.int64)
+        settled = probes.full()[probes.largest] & ~probes.small
         small = np.flatnonzero(probes.small)
         records = np.add.reduceat(probes.kept[self.pair_stratum], self.starts)
-        for some in np.array_split(small[np.argsort(records[small])], small.size // _STACK + 1):
-            pairs = _ranges(self.starts[some], ends[some] - self.starts[some])
-            kept = probes.kept[self.pair_stratum[pairs]]
-            taken = probes.weights[:, _ranges(probes.starts[self.pair_stratum[pairs]], kept)].T
-            stack = np.zeros((some.size, int(records[some].max(initial=1)), width))
-            row = np.repeat(np.arange(some.size), records[some])
-            column = _ranges(np.zeros_like(some), records[some])
-            stack[row, column] = taken * np.repeat(self.factor[pairs], kept)[:, None]
-            ranks[some] = rank_each(stack, records[some])
-
-        full = probes.full()
-        rest = np.flatnonzero(~probes.small & ~full[probes.largest])
+        for some in np.array_split(small, small.size // _STACK + 1):
+            stack = self._stack(some, probes)
+            few = records[some] <= PROBES
+            ranks[some[few]] = rank_each(stack[few], records[some[few]])
+            settled[some] = few
+            settled[some[~few]] = certainly_full_each(stack[~few])
+        rest = np.flatnonzero(~settled)
         if rest.size:
             factor = np.zeros((rest.size, probes.kept.size + 1), dtype=np.int64)
-            row = np.repeat(np.arange(rest.size), ends[rest] - self.starts[rest])
-            pairs = _ranges(self.starts[rest], ends[rest] - self.starts[rest])
-            factor[row, self.pair_stratum[pairs]] = self.factor[pairs]
+            pairs, lengths = self._pairs(rest)
+            factor[np.repeat(np.arange(rest.size), lengths), self.pair_stratum[pairs]] = self.factor[pairs]
             used: Booleans = np.any(factor != 0, axis=0)
             chosen = used[self.stratum]
             stratum, weights = self.stratum[chosen], people.replicates_of(chosen)
             for cell, scale in zip(rest, factor, strict=True):
                 mine = np.flatnonzero(scale[stratum])
-                parts = np.array_split(mine, mine.size // _ROW_BATCH + 1)
-                ranks[cell] = rank_in_batches(weights[part] * scale[stratum[part], None] for part in parts)
+                ranks[cell] = rank(weights[mine] * scale[stratum[mine], None])
         return ranks
+
+    def _pairs(self, cells: Integers) -> tuple[Integers, Integers]:
+        """Pairs of some cells, one cell after the other, and how many each has."""
+        lengths = np.append(self.starts[1:], self.pair_cell.size)[cells] - self.starts[cells]
+        return _ranges(self.starts[cells], lengths), lengths
+
+    def _stack(self, cells: Integers, probes: _Probes) -> Floats:
+        """The first records' weighted replicates of some small cells (cell x record x replicate), zeros where none."""
+        pairs, lengths = self._pairs(cells)
+        kept = probes.kept[self.pair_stratum[pairs]]
+        cell = np.repeat(np.repeat(np.arange(cells.size), lengths), kept)
+        records = np.bincount(cell, minlength=cells.size)
+        position = _ranges(np.zeros_like(records), records)
+        first = position < PROBES
+        column = _ranges(probes.starts[self.pair_stratum[pairs]], kept)[first]
+        stack = np.zeros((cells.size, PROBES, probes.weights.shape[0]))
+        stack[cell[first], position[first]] = probes.weights[:, column].T
+        stack[cell[first], position[first]] *= np.repeat(self.factor[pairs], kept)[first, None]
+        return stack
 
 
 _DETAIL: Final = frozenset(("df", "t", "woodruff_f", "woodruff_se", "woodruff_p_lb", "woodruff_p_ub"))
@@ -479,7 +485,7 @@ class _Probes:
         used = np.zeros(strata, dtype=bool)
         used[largest] = True
         used[cells.pair_stratum[small[cells.pair_cell]]] = True
-        kept = np.where(used, np.minimum(count, _PROBES), 0)
+        kept = np.where(used, np.minimum(count, PROBES), 0)
         record = order[_ranges(bounds[:-1], kept)]
         types = people.source.select(people.weights.replicates).collect_schema().dtypes()
         narrow = all(t in (pl.Int8, pl.Int16, pl.Int32) for t in types)
@@ -495,8 +501,8 @@ class _Probes:
         out = np.zeros(self.kept.size, dtype=bool)
         able = np.flatnonzero(self.kept >= self.weights.shape[0])
         for some in np.array_split(able, able.size // _STACK + 1):
-            stack = np.zeros((some.size, _PROBES, self.weights.shape[0]))
-            inside = np.arange(_PROBES) < self.kept[some][:, None]
+            stack = np.zeros((some.size, PROBES, self.weights.shape[0]))
+            inside = np.arange(PROBES) < self.kept[some][:, None]
             stack[inside] = self.weights[:, _ranges(self.starts[some], self.kept[some])].T
             out[some] = certainly_full_each(stack)
         return out

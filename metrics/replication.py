@@ -27,6 +27,12 @@ RANK_TOLERANCE: Final = 1e-5
 CERTAIN: Final = 3e-4
 """Where the rank is inferred from sums or from some of the records, columns must keep this part of their norm."""
 
+PROBES: Final = 96
+"""Rows that are enough to show a rank of 80. From about 100 rows on, linear algebra libraries start threads for each
+small matrix, which takes far longer than the work itself."""
+
+_BATCH: Final = 20_000
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -74,20 +80,30 @@ def t_quantile(df: Integers) -> Floats:
     return np.where(df >= 1, stdtrit(safe, 0.975), np.nan)
 
 
-def rank(rows: npt.NDArray[np.generic]) -> int:
-    """Rank of a matrix (records x replicates) by R's rule: columns in order, each compared with its own norm."""
-    return _columns_kept(triangle(rows), RANK_TOLERANCE)
+def rank(rows: npt.NDArray[np.number]) -> int:
+    """Rank of a matrix (records x replicates) by R's rule: columns in order, each compared with its own norm.
 
-
-def rank_in_batches(batches: Iterable[npt.NDArray[np.generic]]) -> int:
-    """`rank` of stacked batches of rows, in the memory of one batch; stops as soon as the rank is full for certain."""
-    reduced: Floats | None = None
-    for batch in batches:
-        reduced = triangle(batch if reduced is None else np.vstack([reduced, batch]))
-        columns = int(reduced.shape[1])
-        if _columns_kept(reduced, CERTAIN) == columns:
-            return columns
-    return 0 if reduced is None else _columns_kept(reduced, RANK_TOLERANCE)
+    If the first rows show for certain that it is full, that settles it. Otherwise all rows are reduced batch by batch
+    to one triangle, which has the same lengths of, and angles between, columns.
+    """
+    columns = int(rows.shape[1])
+    if rows.shape[0] > PROBES and certainly_full_each(rows[None, :PROBES].astype(np.float64))[0]:
+        return columns
+    reduced: Floats = np.zeros((0, columns))
+    for start in range(0, rows.shape[0], _BATCH):
+        reduced = np.asarray(np.linalg.qr(np.vstack([reduced, rows[start : start + _BATCH]]), mode="r"))
+    norms = np.linalg.norm(reduced, axis=0)
+    kept = 0
+    for j in range(columns):
+        length = np.linalg.norm(reduced[:, j])
+        if norms[j] == 0 or length < RANK_TOLERANCE * norms[j]:
+            continue
+        kept += 1
+        if kept == reduced.shape[0]:
+            break
+        direction = reduced[:, j] / length
+        reduced[:, j + 1 :] -= np.outer(direction, direction @ reduced[:, j + 1 :])
+    return kept
 
 
 def certainly_full_each(stack: Floats) -> npt.NDArray[np.bool_]:
@@ -99,7 +115,7 @@ def certainly_full_each(stack: Floats) -> npt.NDArray[np.bool_]:
 
 
 def rank_each(stack: Floats, records: Integers) -> Integers:
-    """`rank` of each matrix of a stack; matrix i has `records[i]` rows, the rest of its rows are zero.
+    """`rank` of each matrix of a stack; matrix i has `records[i]` rows, its other rows are zero.
 
     One stacked QR settles every matrix whose first min(records, columns) columns are independent; only those with
     repeated or proportional rows or columns are looked at one by one.
@@ -115,25 +131,3 @@ def rank_each(stack: Floats, records: Integers) -> Integers:
     for i in np.flatnonzero(~generic):
         out[i] = rank(stack[i])
     return out
-
-
-def triangle(rows: npt.NDArray[np.generic]) -> Floats:
-    """The triangular factor of the rows: fewer rows, the same lengths of and angles between columns."""
-    return np.asarray(np.linalg.qr(rows.astype(np.float64), mode="r"))
-
-
-def _columns_kept(matrix: Floats, tolerance: float) -> int:
-    """How many columns keep at least `tolerance` of their norm beside the kept columns before them."""
-    norms = np.linalg.norm(matrix, axis=0)
-    left = matrix.copy()
-    kept = 0
-    for j in range(matrix.shape[1]):
-        length = np.linalg.norm(left[:, j])
-        if norms[j] == 0 or length < tolerance * norms[j]:
-            continue
-        kept += 1
-        if kept == matrix.shape[0]:
-            break
-        direction = left[:, j] / length
-        left[:, j + 1 :] -= np.outer(direction, direction @ left[:, j + 1 :])
-    return kept

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final
 
 import numpy as np
@@ -19,10 +21,11 @@ import polars as pl
 from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Figures, Filter, Grouping, rows, sampled, universe
 from metrics.replication import (
+    PROBES,
     Integers,
     Weights,
     certainly_full_each,
-    rank_in_batches,
+    rank,
     ratio,
     t_quantile,
     variance,
@@ -31,13 +34,8 @@ from schemas.errors import InputError
 
 SOURCE: Final = "ACS microdata"
 
-_ROWS_FOR_RANK: Final = 128
-"""Rows of sums looked at per design to settle its rank."""
-
 _PARTS_PER_DESIGN: Final = 50
 """Small states' PUMAs are summed in parts, to have that many rows of sums (twice, by the outcome) or a few more."""
-
-_BATCH: Final = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,31 +133,35 @@ def share_estimates(
 def puma_sums(records: pl.LazyFrame, areas: Areas, specs: Sequence[ShareSpec], weights: Weights) -> PumaSums:
     """The one streaming pass: sums of all weights by PUMA, outcome and groups of every spec."""
     names = [f"code_{i}" for i in range(len(specs))]
+    inside = reduce(or_, (universe(s.filters) for s in specs))
     # Any split of a PUMA's records into parts will do; this one does not depend on their order.
-    mixed = pl.sum_horizontal(
-        pl.col(c).cast(pl.Int64) * m for c, m in zip(weights.columns[-3:], (1, 7, 13), strict=False)
-    )
+    some = zip(weights.columns[-3:], (1, 7, 13), strict=False)
+    mixed = pl.sum_horizontal(pl.col(c).cast(pl.Int64) * prime for c, prime in some)
     frame = (
-        records.filter(pl.any_horizontal(universe(s.filters) for s in specs))
+        records.filter(inside)
         .select(*PUMA_KEY, *weights.columns, *(s.code.alias(c) for c, s in zip(names, specs, strict=True)))
         # m:1, each PUMA stands once in `areas`; saying so with `validate` would take the join out of the stream.
         .join(_parts(areas).lazy(), on=PUMA_KEY, how="left")
-        .group_by("ix", "required", *names, (mixed % pl.col("parts")).alias("part"))
+        .group_by("ix", *names, (mixed % pl.col("parts")).alias("part"))
         .agg(
             pl.len().cast(pl.Int64).alias("n"),
-            pl.any_horizontal(pl.col(c).is_null() for c in weights.columns).any().alias("hole"),
+            *(pl.col(c).null_count().alias(f"missing {c}") for c in weights.columns),
             *(pl.col(c).cast(pl.Int64).sum() for c in weights.columns),
         )
         .collect(engine="streaming")
         .sort("ix", *names, "part", nulls_last=True)
     )
-    if frame["hole"].any():
-        raise InputError("a weight is missing in the universe.", source=SOURCE, column=weights.full)
+    for column in weights.columns:
+        if frame[f"missing {column}"].sum():
+            raise InputError("a weight is missing in the universe.", source=SOURCE, column=column)
     for name, spec in zip(names, specs, strict=True):
         if (frame[name] < 0).any():
             raise InputError(f"the outcome of {spec.metric} is missing in its universe.", source=SOURCE)
-    if areas.has_counties and not frame["required"].fill_null(False).all():
-        raise areas.unknown_pumas(records.filter(pl.any_horizontal(universe(s.filters) for s in specs)))
+    if (
+        areas.has_counties
+        and not frame["ix"].is_in(areas.pumas.filter("required")["ix"].implode()).fill_null(False).all()
+    ):
+        raise areas.unknown_pumas(records.filter(inside))
     outside = int(frame.filter(pl.col("ix").is_null())["n"].sum())
     frame = frame.filter(pl.col("ix").is_not_null())
     return PumaSums(frame.select("ix", *names, "n"), frame.select(weights.columns).to_numpy(), outside)
@@ -174,7 +176,7 @@ def _parts(areas: Areas) -> pl.DataFrame:
         .group_by("ix")
         .agg(pl.col("parts").max().cast(pl.Int64))
     )
-    return areas.pumas.join(parts, on="ix", how="left", validate="1:1").select(*PUMA_KEY, "ix", "required", "parts")
+    return areas.pumas.join(parts, on="ix", how="left", validate="1:1").select(*PUMA_KEY, "ix", "parts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +260,7 @@ class _Cells:
             replicates = found.select(weights.replicates)
             for geos, used in undecided:
                 design = replicates.filter(pl.Series(used.reshape(-1)[stratum]))
-                ranks[geos] = rank_in_batches(part.to_numpy() for part in design.iter_slices(_BATCH))
+                ranks[geos] = rank(design.to_numpy())
         return ranks
 
     def _full_by_sums(self, used: npt.NDArray[np.bool_], state_of_puma: Integers) -> npt.NDArray[np.bool_]:
@@ -267,8 +269,8 @@ class _Cells:
         state = state_of_puma[self.puma[mine]]
         states, first = np.unique(state, return_index=True)
         position = np.arange(mine.size) - first[np.searchsorted(states, state)]
-        few = position < _ROWS_FOR_RANK
-        stack = np.zeros((int(state_of_puma.max()) + 1, _ROWS_FOR_RANK, self.weights.shape[1] - 1))
+        few = position < PROBES
+        stack = np.zeros((int(state_of_puma.max()) + 1, PROBES, self.weights.shape[1] - 1))
         stack[state[few], position[few]] = self.weights[mine[few], 1:]
         return certainly_full_each(stack)
 

@@ -154,6 +154,9 @@ class Workspace:
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.settings.data_is_local:
             target = Path(str(path))
+            # A streaming write that fails may leave its file behind a moment later: clear away what earlier ones left.
+            for leftover in target.parent.glob(f".{target.name}.*.tmp"):
+                leftover.unlink(missing_ok=True)
             beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
             try:
                 self._write_parquet(frame, beside)

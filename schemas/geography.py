@@ -1,4 +1,4 @@
-"""Gates of the tables about geographies: the spine, Geocorr's factors, and the allocation made from them."""
+"""Gates of the tables about geographies: the spine, Geocorr's factors and overlaps, and the allocation made of them."""
 
 from __future__ import annotations
 
@@ -116,3 +116,30 @@ class PumaAllocationModel(pa.DataFrameModel):
     @pa.dataframe_check(error="afact_10k is not afact in 1/10,000")
     def integers(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
         return data.lazyframe.select((pl.col("afact") * 10_000 - pl.col("afact_10k")).abs() <= 0.5)
+
+
+class CountyPlaceModel(pa.DataFrameModel):
+    """How the listed places overlap with counties, by population."""
+
+    state: pl.String = pa.Field(str_matches=r"^\d{2}$", description="State FIPS code")
+    county: pl.String = pa.Field(str_matches=r"^\d{3}$", description="County code of the data year")
+    place: pl.String = pa.Field(str_matches=r"^\d{5}$", description="Place code")
+    population: pl.Int64 = pa.Field(ge=0, description="People of the place in the county, at the crosswalk's census")
+    afact: pl.Float64 = pa.Field(ge=0, le=1, description="Share of the county's people in the place, as delivered")
+    place_share: pl.Float64 = pa.Field(ge=0, le=1, description="Share of the place's people in the county")
+
+    class Config:
+        """Exactly these columns, one row per county and place."""
+
+        strict = True
+        ordered = True
+        unique = ["state", "county", "place"]  # noqa: RUF012
+
+    @pa.dataframe_check(error="a share is NaN or infinite")
+    def finite(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
+        return _finite(data, "afact", "place_share")
+
+    @pa.dataframe_check(error="the shares of a place do not add up to one")
+    def whole_places(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
+        total = pl.col("place_share").sum().over("state", "place")
+        return data.lazyframe.select((total - 1).abs() < 1e-9)

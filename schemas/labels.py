@@ -105,6 +105,7 @@ REASONS: Final[dict[str, str]] = {
     "high sampling error": "The margin of error is large compared with the figure.",
     "low coverage": "Only part of the people, schools or agencies here are in the source.",
     "pooled area": "The source gives one figure for several small areas together.",
+    "few counties in the state": "The method grades figures lower in states with few counties or few unnamed ones.",
     "estimated at source": "The source models or bounds this figure instead of counting it.",
     "not defined by method": "The method gives no figure for this group or year.",
 }

@@ -130,7 +130,8 @@ def _table(unit: Unit, span: Span) -> Table:
         title=f"ACS {span}-year microdata: {of}",
         description=(
             f"One row per {'person' if persons else 'household (its householder) and per vacant unit'} of the "
-            f"{span}-year American Community Survey sample, with IPUMS names and codes and 80 replicate weights."
+            f"{span}-year American Community Survey sample, with IPUMS names and codes and 80 replicate weights. "
+            "States whose Census Bureau files are owed are not in it."
         ),
         model=models[unit, span],
         sources=(acs_pums_ipums.KEY, acs_pums_census.KEY),

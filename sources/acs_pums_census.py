@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
@@ -23,7 +23,7 @@ from sources.acs.parts import READER, Built, Parts, once
 from sources.acs.sample import SAMPLES, Sample, Unit
 from sources.framework.declare import Access, Source, SourceFile, Vintage
 from sources.framework.retrieve import RawFile, Retrieval
-from sources.framework.states import BY_POSTAL
+from sources.framework.states import BY_POSTAL, within
 
 KEY: Final = "acs_pums_census"
 PERSONS: Final = "csv_p{st}.zip"
@@ -56,6 +56,7 @@ SOURCE: Final = Source(
 
 
 _MATCHED: Final = "_matched"
+_GQ: Final = "_gq"
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,21 @@ _KINDS: Final[dict[str, _Kind]] = {
 
 
 def build(sample: Sample, unit: Unit, retrieval: Retrieval) -> Built:
-    """The `unit` table of the scope's states.
+    """The `unit` table of the states of the scope whose files can be had.
 
     Persons take their household's income from the housing file of their state, households the householder's age, sex,
-    race and Hispanic origin from the person file. Where the other file cannot be had these columns are null, and it is
-    noted. Raises `OwedError` if the table's own files cannot be had, and `InputError` for a file that is wrong.
+    race and Hispanic origin from the person file; without the other file these columns are null. What cannot be had
+    stands in `retrieval.notes["owed"]`; if that is every file of the table's own, `OwedError` is raised. Raises
+    `InputError` for a file that is wrong.
     """
     own, other = (PERSONS, HOUSING) if unit == "persons" else (HOUSING, PERSONS)
     vintage = sample.census_vintage
-    files = _by_state(retrieval.obtain(SOURCE, vintage, (own,)))
-    try:
-        others = _by_state(retrieval.obtain(SOURCE, vintage, (other,)))
-    except OwedError:
-        others = {}
+    files, owed = _files(own, vintage, retrieval)
+    if not files and owed is not None:
+        raise owed
+    others, others_owed = _files(other, vintage, retrieval)
+    if notes := [_note(error) for error in (owed, others_owed) if error is not None]:
+        retrieval.notes["owed"] = notes
     scratch = retrieval.scratch / "acs"
     done: list[Parts] = []
     for state, file in files.items():
@@ -94,13 +97,30 @@ def build(sample: Sample, unit: Unit, retrieval: Retrieval) -> Built:
         partner = read_state(others[state], sample, state, scratch) if state in others else None
         digests = "-".join(f.sha256[:16] for f in (file, others.get(state)) if f is not None)
         folder = scratch / f"census-{vintage}-{unit}-{state}-{READER}-{digests}"
-        done.append(once(folder, partial(_join, unit, mine, partner)))
+        names = " and ".join(f.path.name for f in (file, others.get(state)) if f is not None)
+        done.append(once(folder, partial(_join, unit, mine, partner, names)))
     counts: dict[str, object] = {
         what: sum(int(str(parts.counts.get(what, 0))) for parts in done) for what in done[0].counts
     }
     if missing := sorted(set(files) - set(others)):
         counts[f"states without their {_KINDS[other].name} file"] = missing
     return Built(pl.scan_parquet([path for parts in done for path in parts.files]), counts)
+
+
+def _files(name: str, vintage: str, retrieval: Retrieval) -> tuple[dict[str, RawFile], OwedError | None]:
+    """The files of that name by FIPS code of their state, and what is owed of them."""
+    try:
+        return _by_state(retrieval.obtain(SOURCE, vintage, (name,))), None
+    except OwedError as error:
+        # What could be had is in the store by now.
+        states = within(retrieval.scope.states)
+        names = [name.replace("{st}", state.postal.lower()) for state in states]
+        there = tuple(n for n in names if retrieval.has(SOURCE, vintage, (n,)))
+        return _by_state(retrieval.obtain(SOURCE, vintage, there)) if there else {}, error
+
+
+def _note(owed: OwedError) -> dict[str, object]:
+    return {"source": owed.source, "vintage": owed.vintage, "files": list(owed.files), "recipe": owed.recipe}
 
 
 def _by_state(files: Sequence[RawFile]) -> dict[str, RawFile]:
@@ -248,50 +268,63 @@ def _refuse_duplicates(table: pl.LazyFrame, key: tuple[str, ...], file: str) -> 
         raise InputError(f"duplicate key ({text}).", source=KEY, file=file, row=row["_row"], column=", ".join(names))
 
 
-def _join(unit: Unit, mine: Parts, partner: Parts | None, parts: Parts) -> None:
-    """One state's table: the columns of its own file and those it takes from the other one."""
-    left = mine.scan()
-    taken: tuple[str, ...]
-    wanted = columns(Acs1Persons if unit == "persons" else Acs1Households)
-    if unit == "persons":
-        taken = ("hhincome", "gq_of_unit")
-        right = None if partner is None else partner.scan().select(SERIAL, "hhincome", gq_of_unit="gq")
-    else:
-        taken = ("age", "sex", "race", "hispan")
-        right = None if partner is None else partner.scan().filter(pl.col("pernum") == 1).select(SERIAL, *taken)
-    if right is None:
-        joined = left.with_columns(pl.lit(None, pl.Int64).alias(name) for name in (*taken, _MATCHED))
-    else:
-        joined = left.join(
-            right.with_columns(pl.lit(1).alias(_MATCHED)),
-            on=SERIAL,
-            how="left",
-            validate="m:1" if unit == "persons" else "1:1",
-            maintain_order="left",
-        )
-    unmatched = pl.col(_MATCHED).is_null()
-    if unit == "persons":
-        # Only the housing file tells households of ten or more unrelated people (5) from others (1).
-        same_kind = pl.col("gq").is_in([1]) & pl.col("gq_of_unit").is_in([1, 5])
-        counts = {
-            "persons": pl.len(),
-            "persons without a housing record": unmatched.sum(),
-            "persons whose housing record is of another type": (
-                ~same_kind & (pl.col("gq") != pl.col("gq_of_unit"))
-            ).sum(),
-        }
-        gq = pl.when(same_kind).then("gq_of_unit").otherwise("gq").alias("gq")
-    else:
-        counts = {
-            "units": pl.len(),
-            "vacant units": (pl.col("gq") == 0).sum(),
-            "occupied units without a householder record": (unmatched & (pl.col("gq") != 0)).sum(),
-        }
-        gq = pl.col("gq")
+def _join(unit: Unit, mine: Parts, partner: Parts | None, files: str, parts: Parts) -> None:
+    """One state's table: the columns of its own file and those it takes from the other one (null without it)."""
+    other = None if partner is None else partner.scan()
+    joined, counts = (_persons if unit == "persons" else _households)(mine.scan(), other)
+    counts[_MATCHED] = pl.col(_MATCHED).is_not_null().sum()
     found = joined.select(number.alias(what) for what, number in counts.items()).collect(engine="streaming")
-    parts.counts |= found.row(0, named=True)
+    numbers = found.row(0, named=True)
+    if numbers.pop(_MATCHED) == 0 and partner is not None:
+        raise InputError(
+            "the person and the housing file have no serial number in common; they are not of one vintage.",
+            source=KEY,
+            file=files,
+            column="SERIALNO",
+        )
+    parts.counts |= numbers
     have = joined.collect_schema().names()
-    table = joined.with_columns(gq).select(
-        (pl.col(name) if name in have else pl.lit(None)).cast(dtype).alias(name) for name, dtype in wanted.items()
+    if _GQ in have:
+        joined = joined.with_columns(pl.col(_GQ).alias("gq"))
+    table = joined.select(
+        (pl.col(name) if name in have else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in columns(Acs1Persons if unit == "persons" else Acs1Households).items()
     )
     table.sink_parquet(parts.next_file(), compression="zstd", compression_level=1, statistics=False)
+
+
+def _with(
+    left: pl.LazyFrame, right: pl.LazyFrame | None, taken: Sequence[str], validate: Literal["m:1", "1:1"]
+) -> pl.LazyFrame:
+    """`left` with the columns `taken` of `right`; `_MATCHED` is null where there is no such record."""
+    if right is None:
+        return left.with_columns(pl.lit(None, pl.Int64).alias(name) for name in (*taken, _MATCHED))
+    right = right.select(SERIAL, *taken, pl.lit(1).alias(_MATCHED))
+    return left.join(right, on=SERIAL, how="left", validate=validate, maintain_order="left")
+
+
+def _persons(persons: pl.LazyFrame, housing: pl.LazyFrame | None) -> tuple[pl.LazyFrame, dict[str, pl.Expr]]:
+    """Persons with their household's income, and with GQ 5, which only the housing file can tell from 1."""
+    units = None if housing is None else housing.rename({"gq": "gq_of_unit"})
+    joined = _with(persons, units, ("hhincome", "gq_of_unit"), "m:1")
+    household = (pl.col("gq") == 1) & pl.col("gq_of_unit").is_in([1, 5])
+    counts = {
+        "persons": pl.len(),
+        "persons without a housing record": pl.col(_MATCHED).is_null().sum(),
+        "persons whose housing record is of another type": (~household & (pl.col("gq") != pl.col("gq_of_unit"))).sum(),
+    }
+    # Under a name of its own, because the counts still look at the person's.
+    return joined.with_columns(pl.when(household).then("gq_of_unit").otherwise("gq").alias(_GQ)), counts
+
+
+def _households(housing: pl.LazyFrame, persons: pl.LazyFrame | None) -> tuple[pl.LazyFrame, dict[str, pl.Expr]]:
+    """Housing units with age, sex, race and Hispanic origin of the householder."""
+    first = None if persons is None else persons.filter(pl.col("pernum") == 1)
+    joined = _with(housing, first, ("age", "sex", "race", "hispan"), "1:1")
+    vacant = pl.col("gq") == 0
+    counts = {
+        "units": pl.len(),
+        "vacant units": vacant.sum(),
+        "occupied units without a householder record": (pl.col(_MATCHED).is_null() & ~vacant).sum(),
+    }
+    return joined, counts

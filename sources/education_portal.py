@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from schemas.errors import InputError
+from schemas.errors import InputError, OwedError
 from sources.framework import RawFile, Retrieval, Source, SourceFile
 from sources.framework.large_csv import read_filtered
 from sources.framework.pages import read_page
@@ -78,13 +78,18 @@ class Topic:
 def read(topic: Topic, source: Source, year: int, retrieval: Retrieval, keep: pl.Expr | None = None) -> list[Raw]:
     """The topic's rows of a school year as text, identifiers as they come, one `Raw` per file; `keep` limits them.
 
-    Pages and bulk files at hand are preferred to fetching pages. Rows are numbered by their place in the page, or by
-    the line of the CSV. Raises `OwedError` and `InputError`.
+    A bulk file at hand is preferred to fetching pages, and whole pages at hand to the bulk file. Rows are numbered by
+    their place in the page, or by the line of the CSV. Raises `OwedError` and `InputError`.
     """
     vintage = str(year)
     bulk = vintage if topic.is_yearly else ALL_YEARS, (topic.bulk_name(year),)
-    if retrieval.has(source, vintage, (topic.pages,)) or not retrieval.has(source, *bulk):
-        return _read_pages(retrieval.obtain(source, vintage, (topic.pages,)), topic, year, keep)
+    bulk_at_hand = retrieval.has(source, *bulk)
+    if not bulk_at_hand or retrieval.has(source, vintage, (topic.pages,)):
+        try:
+            return _read_pages(retrieval.obtain(source, vintage, (topic.pages,)), topic, year, keep)
+        except OwedError:
+            if not bulk_at_hand:
+                raise
     (file,) = retrieval.obtain(source, *bulk)
     rows = pl.col("year") == vintage
     kept = rows if keep is None else rows & keep
@@ -104,10 +109,11 @@ def _read_pages(files: Sequence[RawFile], topic: Topic, year: int, keep: pl.Expr
         counts.add(page["count"])
         read += len(page["results"])
         if page["results"]:
-            schema = {c: pl.String for c in topic.columns if c in page["results"][0]}
-            frame = pl.DataFrame(page["results"], schema=schema, strict=False)
-            raw = Raw(frame, source=file.source, file=file.path.name, first_row=1).select(topic.columns)
-            raw.frame = raw.frame.with_columns(pl.col(topic.columns).str.strip_chars().fill_null(""))
+            names = pl.DataFrame(schema=dict.fromkeys(page["results"][0], pl.String))
+            Raw(names, source=file.source, file=file.path.name).select(topic.columns)
+            frame = pl.DataFrame(page["results"], schema=dict.fromkeys(topic.columns, pl.String), strict=False)
+            frame = frame.with_columns(pl.all().str.strip_chars().fill_null(""))
+            raw = Raw(frame, source=file.source, file=file.path.name, first_row=1)
             raw.refuse(pl.col("year") != str(year), f"this is not the school year {year}", column="year")
             raws.append(raw if keep is None else raw.drop_rows(~keep))
     if not raws:

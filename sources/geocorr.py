@@ -15,7 +15,7 @@ import polars as pl
 from schemas.geography import PumaGeographyModel
 from schemas.labels import GEO_WIDTH, Level
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
-from sources.framework.states import BY_FIPS, PUERTO_RICO, STATES, within
+from sources.framework.states import BY_FIPS, PUERTO_RICO, STATES, State, within
 from sources.framework.strict import ROW, Raw
 from sources.geography import geographies
 
@@ -41,13 +41,13 @@ class Layout:
     file: SourceFile
 
 
-def _query(source: str, target: str) -> str:
+def _query(source: str, target: str, states: tuple[State, ...] = STATES) -> str:
     """Geocorr 2022 answers the form's whole set of fields, the empty ones included, with a page that links the CSV."""
     fields = [
         ("_PROGRAM", "apps.geocorr2022.sas"),
         ("_SERVICE", "MCDC_long"),
         ("_debug", "0"),
-        *(("state", f"{state.postal.capitalize()}{state.fips}") for state in STATES),
+        *(("state", f"{state.postal.capitalize()}{state.fips}") for state in states),
         ("g1_", source),
         ("g2_", target),
         ("wtvar", "pop20"),
@@ -125,6 +125,49 @@ TRACT_VINTAGES: Final = (
     ),
 )
 
+# Counties to places (`sources.county_place` reads them): counties of 2014 until 2019, of 2020 afterwards. For
+# Connecticut's planning regions the engine offers a target of their own, put in place of its counties from 2022.
+COUNTY_PLACE_VINTAGES: Final = (
+    Vintage(
+        "county14-place14",
+        (SourceFile("geocorr2018_county_place_2014_thru_2019.csv", "csv", min_bytes=100),),
+        tuple(range(_FIRST, 2020)),
+        note="Page geocorr2018.html: source County (2014), target Place (2014), weight Population (2010).",
+    ),
+    Vintage(
+        "county20-place20",
+        (
+            SourceFile(
+                "geocorr2022_county_place_2020_2021.csv",
+                "csv",
+                url=_query("county", "place"),
+                link=r"/temp/geocorr2022_\d+\.csv",
+                accept=("geocorr2022_county_place.csv",),
+                min_bytes=100,
+            ),
+        ),
+        tuple(range(2020, _LATEST + 1)),
+        note="Page geocorr2022.html: source County, target Place, weight Population (2020 Census).",
+    ),
+    Vintage(
+        "ctregion22-place20",
+        (
+            SourceFile(
+                "geocorr2022_ct_planning_region_to_place.csv",
+                "csv",
+                url=_query("ctregion", "place", (BY_FIPS["09"],)),
+                link=r"/temp/geocorr2022_\d+\.csv",
+                min_bytes=100,
+            ),
+        ),
+        tuple(range(_CHANGE, _LATEST + 1)),
+        note=(
+            "Page geocorr2022.html: only Connecticut; source Connecticut planning region, target Place, weight "
+            "Population (2020 Census)."
+        ),
+    ),
+)
+
 # ZIP code tabulation areas to places (`sources.zcta_place` reads them): 2010 areas until 2019, 2020 areas afterwards.
 ZCTA_VINTAGES: Final = (
     Vintage(
@@ -177,6 +220,7 @@ SOURCE: Final = Source(
             for layout in LAYOUTS
         ),
         *TRACT_VINTAGES,
+        *COUNTY_PLACE_VINTAGES,
         *ZCTA_VINTAGES,
     ),
     recipe=(
@@ -222,7 +266,7 @@ def read(file: RawFile, layout: Layout) -> pl.DataFrame:
     """Read one Geocorr CSV, all rows of it, with the columns of `puma_geography`.
 
     Known quirks: a second line of labels, capitals in column names, blanks at the end of lines, Latin-1 names, factors
-    in either order. Raises `InputError` for anything else: see `_check`.
+    in either order. Raises `InputError` for anything else: see `check_shares`.
     """
     raw = Raw.csv(file.path, source=SOURCE.key, encoding="latin-1")
     raw.frame = raw.frame.rename({c: c.lower() for c in raw.frame.columns if c != ROW})
@@ -240,7 +284,7 @@ def read(file: RawFile, layout: Layout) -> pl.DataFrame:
     raw.number(layout.population, pl.Float64, minimum=0)
     raw.number("afact", pl.Float64, minimum=0, maximum=1).number("afact2", pl.Float64, minimum=0, maximum=1)
     raw.unique("state", layout.puma, layout.geo)
-    _check(raw, layout)
+    check_shares(raw, layout.puma, "PUMA", layout.population)
     return raw.done().select(
         pl.lit(layout.level).alias("level"),
         "state",
@@ -253,25 +297,29 @@ def read(file: RawFile, layout: Layout) -> pl.DataFrame:
     )
 
 
-def _check(raw: Raw, layout: Layout) -> None:
-    """The factors of each PUMA add up to one, so that no row is missing, and are its population shares."""
-    puma = ["state", layout.puma]
-    sums = raw.frame.group_by(puma).agg(
+def check_shares(raw: Raw, source: str, what: str, population: str) -> None:
+    """The factors of each source area add up to one, so that no row is missing, and are its population shares.
+
+    `source` is the column of the source's code (unique within `state`), `what` its name in messages, `population` the
+    column of the people in both areas.
+    """
+    area = ["state", source]
+    sums = raw.frame.group_by(area).agg(
         pl.col("afact").sum().alias("sum"), pl.len().alias("rows"), pl.col(ROW).min().alias("first")
     )
     allowed = pl.max_horizontal(pl.lit(_TOLERANCE), pl.col("rows") * _ROUNDING)
     for row in sums.filter((pl.col("sum") - 1).abs() > allowed + 1e-9).sort("first").head(1).iter_rows(named=True):
         raise raw.error(
-            f"the factors of PUMA {row['state']}-{row[layout.puma]}, from this row on, add up to {row['sum']:.4f}, "
+            f"the factors of {what} {row['state']}-{row[source]}, from this row on, add up to {row['sum']:.4f}, "
             "not to 1; rows are missing or wrong.",
             row=row["first"],
             column="afact",
         )
-    people = pl.col(layout.population).sum().over(puma)
+    people = pl.col(population).sum().over(area)
     # Populations are printed as whole numbers, too.
     raw.refuse(
-        (pl.col("afact") - pl.col(layout.population) / people).abs() > _ROUNDING + 1 / people,
-        "the factor is not the share of the PUMA's people",
+        (pl.col("afact") - pl.col(population) / people).abs() > _ROUNDING + 1 / people,
+        f"the factor is not the share of the {what}'s people",
         column="afact",
     )
 

@@ -28,6 +28,8 @@ RELEASE: Final = "5.0"
 DATA_YEARS: Final = (2014, 2015, 2016, 2017, 2018)
 SPRINGS: Final = tuple(range(2009, 2020))
 LAST_GRADE: Final = GRADES[-1]
+# Of the cohorts by the spring of grade 8, the first that the method uses.
+FIRST_COHORT: Final = 2014
 SUBJECT: Final = "rla"
 MISSING: Final = ("", "NA", ".")
 _BASE: Final = "https://stacks.stanford.edu/file/druid:cs829jn7849"
@@ -74,7 +76,7 @@ SOURCE: Final = Source(
                 for name in unit.names
             ),
             DATA_YEARS,
-            note="Other releases, 4.1 among them, are on other scales and are refused.",
+            note="Other releases are refused: earlier ones lack spring 2019, later ones are on other scales.",
         ),
     ),
     recipe="Accept the terms of use on the page, then take the Stata or the CSV file.",
@@ -106,11 +108,11 @@ def build_district(year: int, retrieval: Retrieval) -> pl.DataFrame:
 def build_district_city(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `district_city`, the same for every data year: offices of all districts and school years with scores.
 
-    Only cohorts that enter grade 8 in 2013 or later count, as in the method (public_education.md, section 4b).
+    Method file public_education.md, section 4b: school years count in which some cohort of the method was tested.
     """
     scores, _ = _scores_of(DISTRICT, retrieval)
     cohort = pl.col("spring") - pl.col("grade") + LAST_GRADE
-    falls = scores.filter(cohort >= DATA_YEARS[0]).select(leaid=DISTRICT.column, fall=pl.col("spring") - 1).unique()
+    falls = scores.filter(cohort >= FIRST_COHORT).select(leaid=DISTRICT.column, fall=pl.col("spring") - 1).unique()
     offices = pl.concat(
         ccd.lea_directory(fall, retrieval)[0].select("leaid", "city", fall=pl.lit(fall, pl.Int16))
         for fall in ccd.CITY_FALLS
@@ -231,7 +233,7 @@ def _read_stata(path: Path, unit: Unit) -> Raw:
     raw.frame = pl.concat(frames, how="vertical_relaxed")
     _some(raw)
     raw.frame = raw.frame.with_columns(
-        pl.col(unit.column).cast(pl.String).str.strip_chars().fill_null(""),
+        pl.col(unit.column).cast(pl.String).str.strip_chars().str.replace(r"\.0$", "").fill_null(""),
         pl.col("^(score|tests)_.*$").cast(pl.Float64),
         pl.col("grade", "spring").cast(pl.Int64, strict=False),
     )

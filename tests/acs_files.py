@@ -291,12 +291,11 @@ class FolderRetrieval:
         wanted: dict[str, list[Path]] = {}
         folder = self.folder / source.key / vintage
         for file in source.vintage(vintage).files:
-            if names is not None and file.name not in names:
-                continue
             for state in within(self.scope.states) if file.per_state else (None,):
                 patterns = [p.replace("{st}", state.postal.lower() if state else "") for p in (file.name, *file.accept)]
-                there = sorted({p for n in patterns for s in ("", ".gz") for p in folder.glob(n + s)})
-                wanted[patterns[0]] = there
+                if names is None or {file.name, patterns[0]} & set(names):
+                    there = {p for pattern in patterns for end in ("", ".gz") for p in folder.glob(pattern + end)}
+                    wanted[patterns[0]] = sorted(there)
         return wanted
 
     def has(self, source: Source, vintage: str, names: tuple[str, ...] | None = None) -> bool:

@@ -1,6 +1,9 @@
 """Shared fixtures. Real files are read from the shared folder; they are never part of the project."""
 
 import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does; must stand before numpy is imported
+
 from pathlib import Path
 
 import pytest

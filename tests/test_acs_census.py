@@ -384,6 +384,14 @@ def test_a_zip_without_its_csv_is_refused(make, tmp_path):
         make("persons")
 
 
+def test_files_of_different_vintages_are_not_joined(make):
+    housing = housing_csv({"SERIALNO": "2018HU0000008"}, {"SERIALNO": "2018HU0000009"})
+    with pytest.raises(
+        InputError, match=r"csv_pde\.zip and csv_hde\.zip, column SERIALNO: .*no serial number in common"
+    ):
+        make("persons", persons=persons_csv(*GOOD), housing=housing)
+
+
 def test_an_impossible_mean_weight_is_refused(make):
     with pytest.raises(InputError, match=r"column PERWT: the mean weight is 10,000\.00"):
         make("persons", persons=persons_csv({"PWGTP": "10000"}))
@@ -403,6 +411,22 @@ def test_nothing_of_a_refused_file_is_kept(make, tmp_path):
 def test_missing_files_are_owed(make):
     with pytest.raises(OwedError, match=r"csv_pde\.zip"):
         make("persons", housing=housing_csv({}))
+
+
+def test_a_table_is_made_of_the_states_at_hand(tmp_path):
+    folder = tmp_path / "files" / KEY / "2018-1yr"
+    census_file(folder, persons_csv({}), "p")
+    census_file(folder, persons_csv({"ST": "44", "AGEP": "50"}), "p", state="ri")
+    census_file(folder, housing_csv({"ST": "44"}), "h", state="ri")
+    retrieval = FolderRetrieval(tmp_path / "files", tmp_path / "scratch", ("10", "44", "56"))
+    table = build("persons", 1, 2018, retrieval).collect()
+    assert table.select("state", "age", "hhincome").rows() == [("10", 30, None), ("44", 50, 60_000)]
+    owed = retrieval.notes["owed"]
+    assert [(o["source"], o["vintage"], o["files"]) for o in owed] == [
+        (KEY, "2018-1yr", ["csv_pwy.zip"]),
+        (KEY, "2018-1yr", ["csv_hde.zip", "csv_hwy.zip"]),
+    ]
+    assert retrieval.notes["acs states without their housing file"] == ["10"]
 
 
 # Declaration and real files -------------------------------------------------------------------------------------------

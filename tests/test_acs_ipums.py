@@ -591,3 +591,22 @@ def test_replicate_weights_on_another_scale_are_refused(store):
     rectangular(store.folder(), "usa_00001", persons.with_columns(pl.col("REPWTP40") * 100), PERSON_EXTRACT)
     with pytest.raises(InputError, match="column REPWTP40: the replicate weights add up to 9"):
         store.table("persons")
+
+
+def test_reading_costs_little_more_than_decompression(store):
+    """Processor time, which does not depend on what else the machine does. Slicing text would take 20 times as much."""
+    import time
+
+    persons, _ = people(10_000)
+    rectangular(store.folder(), "usa_00001", persons, PERSON_EXTRACT)
+    book, data = pair(sorted(store.folder().iterdir()), source=KEY)[0]
+
+    def seconds(work) -> float:
+        begin = time.process_time()
+        work()
+        return time.process_time() - begin
+
+    alone = min(seconds(lambda: gzip.decompress(data.read_bytes())) for _ in range(5))
+    wanted = frozenset(v.name for v in PERSON_EXTRACT)
+    read = min(seconds(lambda: list(fixed_width.rectangular(book, data, wanted, source=KEY))) for _ in range(5))
+    assert read < 8 * alone

@@ -66,6 +66,8 @@ def test_failed_write_leaves_the_last_good_file(tmp_path):
         ws.write("tables", broken, account(ws))
     assert ws.scan("tables", "spine", 2018).collect()["a"].to_list() == [1, 2]
     assert [f.name for f in (tmp_path / "data" / "tables" / "spine").iterdir()].count("2018.parquet") == 1
+    ws.write("tables", pl.DataFrame({"a": [3]}), account(ws))
+    assert ws.scan("tables", "spine", 2018).collect()["a"].to_list() == [3]
     assert not list((tmp_path / "data" / "tables" / "spine").glob(".*"))
 
 

@@ -1,4 +1,4 @@
-"""Homelessness, debt and social capital on the synthetic files: from the reader to the gated estimate and its account."""
+"""Homelessness, debt and social capital on the synthetic files, from the reader to the gated estimate."""
 
 from __future__ import annotations
 

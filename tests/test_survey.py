@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from survey_support import allocation_frame, plain_share, replicate_names, with_replicates
 
-from metrics import acs_recodes, survey
+from metrics import acs_recodes, replication, survey
 from metrics.areas import Areas
 from metrics.cells import EVERYBODY, Filter, Grouping
-from metrics.replication import Weights, rank, rank_each, rank_in_batches
+from metrics.replication import Weights, rank, rank_each
 from metrics.survey import ShareSpec, share_estimates
 from schemas.errors import InputError
 
@@ -217,14 +217,17 @@ def test_repeated_replicates_leave_fewer_degrees_of_freedom():
     assert found["se"].unique().to_list() == [0.0]
 
 
-def test_rank_in_batches_and_in_stacks_agree_with_rank():
+def test_rank_of_stacks_and_of_batches(monkeypatch):
     rng = np.random.default_rng(5)
     full, repeated = rng.normal(size=(200, 80)), np.repeat(rng.normal(size=(200, 20)), 4, axis=1)
     short, zero = rng.normal(size=(40, 80)), np.zeros((3, 80))
-    assert [rank(m) for m in (full, repeated, short, zero)] == [80, 20, 40, 0]
-    assert [rank_in_batches(np.array_split(m, 3)) for m in (full, repeated, short, zero)] == [80, 20, 40, 0]
+    matrices = (full, repeated, short, zero)
+    assert [rank(m) for m in matrices] == [80, 20, 40, 0]
+    monkeypatch.setattr(replication, "_BATCH", 7)
+    monkeypatch.setattr(replication, "PROBES", 1000)
+    assert [rank(m) for m in matrices] == [80, 20, 40, 0]
     stack = np.zeros((4, 200, 80))
-    for matrix, target in zip((full, repeated, short, zero), stack, strict=True):
+    for matrix, target in zip(matrices, stack, strict=True):
         target[: matrix.shape[0]] = matrix
     assert rank_each(stack, np.array([200, 200, 40, 3])).tolist() == [80, 20, 40, 0]
 

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes
+from metrics.acs_deviations import acs_deviations
 from metrics.acs_window import Window, five_years, one_year
 from metrics.cells import EVERYBODY
 from metrics.explanation import Cell, Explanation
@@ -64,6 +65,8 @@ PREDICTOR = Predictor(
     ),
     breaks=((2022, CONNECTICUT), (2022, f"1-year file: {NEW_PUMAS}"), (2023, f"5-year file: {NEW_PUMAS}")),
 )
+
+DEVIATIONS: Final = acs_deviations("employment", five_year=True, one_year=True)
 
 FILTERS: Final = (acs_recodes.ages(25, 54), acs_recodes.HOUSEHOLD_POPULATION)
 

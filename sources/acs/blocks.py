@@ -42,7 +42,7 @@ def pieces(path: Path, *, source: str) -> Iterator[bytes]:
             raise InputError("the gzip is truncated.", source=source, file=path.name)
 
 
-def blocks(path: Path, cut: Callable[[bytes], int], *, source: str, size: int = BLOCK_BYTES) -> Iterator[bytes]:
+def blocks(path: Path, cut: Callable[[bytes], int], *, source: str, size: int = BLOCK_BYTES) -> Iterator[memoryview]:
     """Blocks of at least `size` bytes, each after `PREFIX` bytes of padding; the last line of the file gets its end.
 
     `cut` says how many bytes of a block (padding included) belong to it; the rest begins the next one.
@@ -57,12 +57,12 @@ def blocks(path: Path, cut: Callable[[bytes], int], *, source: str, size: int = 
         block = b"".join((_PADDING, *kept))
         end = cut(block)
         if end > PREFIX:
-            yield block if end == len(block) else block[:end]
+            yield memoryview(block)[:end]
             kept = [block[end:]]
             length = len(kept[0])
     if length:
         block = b"".join((_PADDING, *kept))
-        yield block if block.endswith(b"\n") else block + b"\n"
+        yield memoryview(block if block.endswith(b"\n") else block + b"\n")
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -99,42 +99,46 @@ class _Window:
     fields: int
 
     def words(self, end: int, keep: int) -> Words:
-        """The `keep` characters before character `end` of each field, less '0', the first in the lowest byte kept."""
+        """The `keep` characters before character `end` of each field, less '0', the first in the lowest byte kept.
+
+        Shape (records, fields), the order in which they stand in the file.
+        """
         offset = PREFIX + self.first * self.lines.stride + self.start + end - 8
         view = np.ndarray(
-            (self.fields, self.count),
+            (self.count, self.fields),
             dtype="<u8",
             buffer=self.lines.data,
             offset=offset,
-            strides=(self.width, self.lines.stride),
+            strides=(self.lines.stride, self.width),
         )
         words = view ^ _u(_each(0x30))
         if keep < 8:
-            before = _u(8 * (8 - keep))
-            words >>= before
-            words <<= before
+            words &= _u(_top(0xFF, keep))
         return words
 
-    def text(self, field: int, row: int) -> str:
+    def text(self, position: int) -> str:
+        """The characters of the field at a position of the flattened array of words."""
+        row, field = divmod(position, self.fields)
         begin = self.start + field * self.width
         return self.lines.text(self.first + row, begin, begin + self.width)
 
-    def refuse(self, field: int, row: int) -> NotANumberError:
+    def refuse(self, position: int) -> NotANumberError:
+        row, field = divmod(position, self.fields)
         return NotANumberError(self.first + row, field)
 
 
-def _blanks(keep: int) -> np.uint64:
-    """The word of `keep` blanks."""
-    return _u((_each(0x10) << 8 * (8 - keep)) & (2**64 - 1))
+def _top(byte: int, keep: int) -> int:
+    """A word with `byte` in its `keep` highest bytes."""
+    return (_each(byte) << 8 * (8 - keep)) & (2**64 - 1)
 
 
-def _unusual(words: Words) -> Mask | None:
-    """Which words hold anything but digits; None if none does."""
+def _unusual(words: Words) -> npt.NDArray[np.intp]:
+    """Positions (in the flattened array) of the words that hold anything but digits."""
     # A byte up to 9 stays below 0x80 when 0x76 is added; any other byte has or gets the high bit.
     flags = words + _u(_each(0x76))
     flags |= words
     flags &= _HIGH
-    return np.asarray(flags != 0) if flags.any() else None
+    return np.flatnonzero(flags)
 
 
 def _join(words: Words) -> None:
@@ -153,21 +157,32 @@ def _narrow(window: _Window, out: npt.NDArray[np.signedinteger]) -> Mask | None:
     """Numbers of up to eight characters. Returns which are blank."""
     words = window.words(window.width, window.width)
     unusual = _unusual(words)
-    if unusual is None:
+    if not unusual.size:
         _join(words)
-        out[...] = words
+        out[...] = words.T
         return None
-    blank = words == _blanks(window.width)
-    words[blank] = 0
-    field, row = np.nonzero(unusual & ~blank)
-    words[field, row], negative, lawful = _signed(words[field, row], window.width)
-    if not lawful.all():
-        worst = np.lexsort((field, row, lawful))[0]
-        raise window.refuse(int(field[worst]), int(row[worst]))
+    flat = words.reshape(-1)
+    strange = flat[unusual]
+    is_blank = strange == _u(_top(0x10, window.width))
+    digits, negative, lawful = _signed(strange, window.width)
+    wrong = unusual[~(lawful | is_blank)]
+    if wrong.size:
+        raise window.refuse(int(wrong[0]))
+    flat[unusual] = np.where(is_blank, _u(0), digits)
     _join(words)
-    out[...] = words
-    out[field[negative], row[negative]] *= -1
-    return np.asarray(blank)
+    out[...] = words.T
+    row, field = np.divmod(unusual[negative], window.fields)
+    out[field, row] *= -1
+    return _mask(words, unusual[is_blank])
+
+
+def _mask(words: Words, positions: npt.NDArray[np.intp]) -> Mask | None:
+    """True at these positions of the flattened words, shape (fields, records); None if there are none."""
+    if not positions.size:
+        return None
+    mask = np.zeros(words.shape, dtype=np.bool_)
+    mask.reshape(-1)[positions] = True
+    return mask.T
 
 
 def _signed(words: Words, width: int) -> tuple[Words, Mask, Mask]:
@@ -193,22 +208,22 @@ def _wide(window: _Window, out: npt.NDArray[np.signedinteger]) -> Mask | None:
     """Numbers of nine to sixteen characters, from two words. Returns which are blank."""
     width = window.width
     last, head = window.words(width, 8), window.words(width - 8, width - 8)
-    unusual = [mask for mask in (_unusual(last), _unusual(head)) if mask is not None]
-    blank: Mask | None = None
-    strange: list[tuple[int, int, int]] = []
-    if unusual:
-        blank = (last == _blanks(8)) & (head == _blanks(width - 8))
-        last[blank] = 0
-        head[blank] = 0
-        # Rare: IPUMS fills wide fields with zeros, and none of them is ever negative.
-        for field, row in np.argwhere(np.logical_or.reduce(unusual) & ~blank).tolist():
-            text = window.text(field, row).lstrip(" ")
-            if not (text.isascii() and text.removeprefix("-").isdigit()):
-                raise window.refuse(field, row)
-            strange.append((field, row, int(text)))
+    unusual = np.union1d(_unusual(last), _unusual(head))
+    blank: list[int] = []
+    strange: list[tuple[int, int]] = []
+    # Rare: IPUMS fills wide fields with zeros, and none of them is ever negative.
+    for position in unusual.tolist():
+        text = window.text(position).lstrip(" ")
+        if not text:
+            blank.append(position)
+        elif text.isascii() and text.removeprefix("-").isdigit():
+            strange.append((position, int(text)))
+        else:
+            raise window.refuse(position)
     _join(last)
     _join(head)
-    out[...] = head * _u(10**8) + last
-    for field, row, value in strange:
+    out[...] = (head * _u(10**8) + last).T
+    for position, value in strange:
+        row, field = divmod(position, window.fields)
         out[field, row] = value
-    return blank
+    return _mask(last, np.array(blank, dtype=np.intp))

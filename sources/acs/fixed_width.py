@@ -110,7 +110,7 @@ def rectangular(
         data = np.frombuffer(block, dtype=np.uint8)
         count, rest = divmod(len(data) - PREFIX, stride)
         ends = data[PREFIX + stride - 1 :: stride] == _NEWLINE
-        if rest or not ends.all() or block.count(b"\n") != count:
+        if rest or not ends.all() or np.count_nonzero(data == _NEWLINE) != count:
             raise _first_misfit(reader, block, expected)
         rows = np.arange(reader.rows_done + 1, reader.rows_done + count + 1, dtype=np.int64)
         yield Records(reader.frame(Lines(data, count, stride), fields, rows))
@@ -180,10 +180,10 @@ def _split(reader: _Reader, data: Bytes, wanted: frozenset[str], ends: dict[str,
     return found
 
 
-def _first_misfit(reader: _Reader, block: bytes, expected: int) -> InputError:
+def _first_misfit(reader: _Reader, block: memoryview, expected: int) -> InputError:
     """The first line of a block whose length is wrong."""
     row = reader.rows_done
-    for line in block[PREFIX:].split(b"\n"):
+    for line in bytes(block[PREFIX:]).split(b"\n"):
         row += 1
         length = len(line.rstrip(b"\r"))
         if length != expected:

@@ -32,7 +32,7 @@ def rectangular(
     fields = [f for f in codebook.fields if f.name in wanted]
     done = 0
     for block in ahead(blocks(path, lambda block: block.rfind(b"\n") + 1, source=source, size=size)):
-        text = block[PREFIX:]
+        text = bytes(block[PREFIX:])
         if done == 0:
             text = text.partition(b"\n")[2]
         if not text.strip():

@@ -37,7 +37,7 @@ class Parts:
         if any(f.height for f in self._waiting):
             # No statistics: they cost a third of the time, and nothing here is filtered by them.
             rows = pl.concat(self._waiting, rechunk=False)
-            rows.write_parquet(self.next_file(), compression="zstd", compression_level=1, statistics=False)
+            rows.write_parquet(self.next_file(), compression="lz4", statistics=False)
         self._waiting = []
 
     def next_file(self) -> Path:

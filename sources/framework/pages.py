@@ -55,9 +55,21 @@ def next_page(path: Path, addresses: Sequence[str], *, source: str) -> str | Non
 
     An address on another host, or one of those before, is an `InputError`.
     """
-    following: str | None = read_page(path, source=source)["next"]
+    following: str | None = _without_records(path, source=source)["next"]
     if following is None:
         return None
     if urlsplit(following).hostname != urlsplit(addresses[-1]).hostname or following in addresses:
         raise InputError(f"the next page cannot be at {following}.", source=source, file=path.name)
     return following
+
+
+def _without_records(path: Path, *, source: str) -> dict[str, Any]:
+    """The page's object as far as it stands before the records, which come last as a rule; else the whole page."""
+    head, _, _ = read_bytes(path, source=source).partition(b'"results"')
+    try:
+        content: Any = json.loads(head.rstrip().removesuffix(b",") + b"}")
+    except json.JSONDecodeError:
+        content = None
+    if isinstance(content, dict) and isinstance(content.get("next", 0), str | None):
+        return content
+    return read_page(path, source=source)

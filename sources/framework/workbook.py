@@ -10,13 +10,28 @@ from schemas.errors import InputError
 from sources.framework.strict import HTML, Raw
 
 
+def sheet_names(data: bytes, *, source: str, file: str) -> list[str]:
+    """Names of the sheets of a workbook (.xlsx or the older .xls). Raises `InputError` if the bytes are none."""
+    import fastexcel
+
+    if not data:
+        raise InputError("the file is empty.", source=source, file=file)
+    if data[:200].lstrip().lower().startswith(HTML):
+        raise InputError("this is a web page, not a workbook.", source=source, file=file)
+    try:
+        return list(fastexcel.read_excel(data).sheet_names)
+    except fastexcel.FastExcelError as error:
+        problem = f"the workbook cannot be read: {str(error).splitlines()[0]}"
+        raise InputError(problem, source=source, file=file) from error
+
+
 def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
     """The sheet with all cells as text, blanks and line breaks in its headers collapsed, wholly empty rows left out.
 
     Numbers come without their display format (1040, not "1,040"); text cells keep what was typed. Raises `InputError`
     if the bytes are no workbook or the sheet is missing or empty.
     """
-    sheets = _sheets(data, source=source, file=file)
+    sheets = sheet_names(data, source=source, file=file)
     if sheet not in sheets:
         raise InputError(f"sheet {sheet!r} is missing; there are {sheets}.", source=source, file=file)
     frame = pl.read_excel(
@@ -45,7 +60,7 @@ def read_grid(data: bytes, *, source: str, file: str) -> Raw:
     For layouts that are read by position. Wholly empty rows are left out. Raises `InputError` if the bytes are no
     workbook or the sheet is empty.
     """
-    sheet = _sheets(data, source=source, file=file)[0]
+    sheet = sheet_names(data, source=source, file=file)[0]
     frame = pl.read_excel(
         data,
         sheet_name=sheet,
@@ -61,21 +76,6 @@ def read_grid(data: bytes, *, source: str, file: str) -> Raw:
     if raw.frame.height == 0:
         raise InputError(f"sheet {sheet!r} has no rows.", source=source, file=file)
     return raw
-
-
-def _sheets(data: bytes, *, source: str, file: str) -> list[str]:
-    """Names of the workbook's sheets."""
-    import fastexcel
-
-    if not data:
-        raise InputError("the file is empty.", source=source, file=file)
-    if data[:200].lstrip().lower().startswith(HTML):
-        raise InputError("this is a web page, not a workbook.", source=source, file=file)
-    try:
-        return fastexcel.read_excel(data).sheet_names
-    except fastexcel.FastExcelError as error:
-        problem = f"the workbook cannot be read: {str(error).splitlines()[0]}"
-        raise InputError(problem, source=source, file=file) from error
 
 
 def _letters(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Synthetic Geocorr results: PUMA to county and place, tract to place, in the column orders of the two engines.
+"""Synthetic Geocorr results: PUMA to county and place, tract and county to place, in the two engines' column orders.
 
 As delivered: two header rows, text quoted, numbers bare with trailing zeros dropped, a blank after the last figure of
 each line, Latin-1. The older engine (2018) computed the second factor of places over the bare place code across states;
@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from sources.synthetic.ct_towns import CONNECTICUT
 from sources.synthetic.files import write_bytes
 from sources.synthetic.world import NOT_A_PLACE, World, county_layer
 
@@ -184,6 +185,56 @@ def _tracts(root: Path, world: World) -> None:
     _write(root / SOURCE / "tract20-place20" / "geocorr2022_tract_to_place.csv", header, labels, lines)
 
 
+def _county_places(root: Path, world: World) -> None:
+    """Counties to places: of 2014, of 2020, and Connecticut's planning regions to places of 2020."""
+    postal = {s.code: s.postal for s in world.states}
+    counties, places = _names(world, "county", (2014, 2020, 2022)), _names(world, "place", world.years)
+
+    def texts(state: str, county: str, place: str) -> tuple[str, ...]:
+        name = "[not in a place]" if place == NOT_A_PLACE else places[state, place]
+        return state, state + county, place, postal[state], _county_name(counties[state, county], postal[state]), name
+
+    older = [
+        _line(texts(s, c, p), (str(n), _factor(a), _factor(a2)))
+        for s, c, p, n, a, a2 in world.crosswalk(county_layer(2014), "place", "pop2010").iter_rows()
+    ]
+    header: tuple[str, ...] = (
+        *("state", "county14", "placefp14", "stab", "cntyname2", "placenm14", "pop10", "afact", "AFACT2"),
+    )
+    labels: tuple[str, ...] = (
+        *("State code", "County code (2014)", "Place (2014)", "State abbreviation", "2014 county name"),
+        *("Place name 2014", "Population (2010)", "county14 to placefp14 allocation factor"),
+        "placefp14 to county14 allocation factor",
+    )
+    file = "geocorr2018_county_place_2014_thru_2019.csv"
+    _write(root / SOURCE / "county14-place14" / file, header, labels, older)
+
+    for vintage, file, source, label in (
+        ("county20-place20", "geocorr2022_county_place_2020_2021.csv", "county", "County code"),
+        (
+            "ctregion22-place20",
+            "geocorr2022_ct_planning_region_to_place.csv",
+            "ctregion",
+            "Connecticut planning region",
+        ),
+    ):
+        layer = county_layer(2020 if source == "county" else 2022)
+        rows = world.crosswalk(layer, "place", "pop2020")
+        if source == "ctregion":
+            rows = rows.filter(pl.col("state") == CONNECTICUT)
+        lines = [_line(texts(s, c, p), (str(n), _factor(a2), _factor(a))) for s, c, p, n, a, a2 in rows.iter_rows()]
+        if source == "county":
+            puerto_rico = ("72", "72003", NOT_A_PLACE, "PR", "Aguada Municipio PR", "[not in a place]")
+            lines.append(_line(puerto_rico, ("38000", "1", "1")))
+        header = ("state", source, "place", "stab", "CountyName", "PlaceName", "pop20", "afact2", "afact")
+        labels = (
+            *("State code", label, "Place code", "State abbr.", "County name", "Place name"),
+            *("Total population (2020 Census)", f"place-to-{source} allocation factor"),
+            f"{source}-to-place allocation factor",
+        )
+        _write(root / SOURCE / vintage / file, header, labels, lines)
+
+
 def _zctas(root: Path, world: World) -> None:
     """ZIP areas to places, of the 2010 census (one engine) and of 2020; land in no ZIP area has a blank code."""
     names = _names(world, "place", world.years)
@@ -227,4 +278,5 @@ def write(root: Path, world: World) -> None:
     _counties(root, world)
     _places(root, world)
     _tracts(root, world)
+    _county_places(root, world)
     _zctas(root, world)

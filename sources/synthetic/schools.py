@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
+
 from sources.synthetic.files import write_bytes
 from sources.synthetic.world import NEWEST, NOT_A_PLACE, World, county_layer
 
@@ -69,8 +71,11 @@ def layout(world: World) -> tuple[tuple[District, ...], tuple[School, ...]]:
     districts: dict[tuple[str, str, str], District] = {}
     schools: list[School] = []
     numbers: dict[str, int] = {}
-    for atom in world.atoms.iter_rows(named=True):
-        state, place, people = atom["state"], atom["place"], atom["end"] - atom["start"]
+    # Of all borders of the world, only those of counties and places matter here.
+    atoms = world.atoms.with_columns(people=pl.col("end") - pl.col("start"))
+    stretches = atoms.group_by("state", *layers, "place", maintain_order=True).agg(pl.col("people").sum())
+    for atom in stretches.iter_rows(named=True):
+        state, place, people = atom["state"], atom["place"], atom["people"]
         if people < 2_000:
             continue
         counties = {layer: state + atom[layer] for layer in layers}

@@ -57,7 +57,7 @@ def _scores(world: World, units: list[tuple[str, int]], column: str) -> pl.DataF
     state = rows[column].str.head(2).to_numpy()
     level, slope = rng.normal(0, 0.7, base.height), rng.normal(0, 0.08, base.height)
     cohort = spring - grade + 8
-    few = np.select([at % 17 == 3, at % 17 == 5, at % 17 == 8], [1, 2, 4], 6)
+    few = np.select([at % 17 == 7, at % 17 == 11, at % 17 == 13], [1, 2, 4], 6)
     absent = (grade - 3 >= few) | ((state == SILENT_STATE) & (cohort == NEWEST_COHORT))
     columns: dict[str, np.ndarray] = {}
     for group, (share, group_level, group_slope) in GROUPS.items():

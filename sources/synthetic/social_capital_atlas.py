@@ -69,7 +69,7 @@ def _zips(world: World) -> list[str]:
 
 
 def write(root: Path, world: World) -> None:
-    """`social_capital_atlas/2022/social_capital_county.csv` and `social_capital_zip.csv`, whatever the world's years."""
+    """`social_capital_atlas/2022`: both tables, whatever the world's years."""
     folder = root / SOURCE / str(VINTAGE)
     for name, lines in (("social_capital_county.csv", _counties(world)), ("social_capital_zip.csv", _zips(world))):
         write_bytes(folder / name, ("\n".join(lines) + "\n").encode())

@@ -1,0 +1,1 @@
+"""Speed and memory, measured against named alternatives in one run; `make bench` runs all of it."""

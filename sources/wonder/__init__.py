@@ -1,0 +1,1 @@
+"""CDC WONDER exports made by hand: reading table and footer, and comparing the query with the recipe."""
