@@ -10,6 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from metrics.city_fit import PLACE, fit
+from metrics.city_names import listed_cities, postal_city
 from schemas.labels import ALL, RACE_ETHNICITY
 
 BLACK, WHITE, OTHER, HISPANIC = RACE_ETHNICITY
@@ -129,3 +131,40 @@ def area_sums(counts: pl.DataFrame, enrollment: pl.DataFrame, located: pl.DataFr
     sums = sums.with_columns(pl.when(overall).then(people.fill_null(0)).otherwise(people).alias("enrollment"))
     whole = sums.filter(overall).select(*AREA, total="count", students="enrollment")
     return sums.join(whole, on=AREA, how="left", validate="m:1").sort([*AREA, "subgroup"])
+
+
+def areas(
+    homeless_lea: pl.LazyFrame,
+    lea_directory: pl.LazyFrame,
+    lea_enrollment: pl.LazyFrame | None,
+    spine: pl.LazyFrame,
+    *,
+    switches: Switches = OURS,
+) -> pl.DataFrame:
+    """Sums per county and city of the spine and subgroup, see `area_sums`, and how the districts `fit` a city.
+
+    Groups if `lea_enrollment` is given.
+    """
+    sums = area_sums(
+        bounded(homeless_lea, by_race=lea_enrollment is not None, switches=switches),
+        enrolled(lea_directory, lea_enrollment),
+        located(homeless_lea, lea_directory, spine),
+    )
+    cities = sums.filter(pl.col("level") == "place", pl.col("subgroup") == ALL)
+    fits = fit(cities, lea_directory, spine).with_columns(level=pl.lit("place"))
+    return sums.join(fits, on=["level", *PLACE], how="left", validate="m:1")
+
+
+def located(homeless_lea: pl.LazyFrame, lea_directory: pl.LazyFrame, spine: pl.LazyFrame) -> pl.DataFrame:
+    """Where each reporting district counts: level, state, geo, leaid; counties and cities of the spine only."""
+    offices = lea_directory.join(homeless_lea, on="leaid", how="semi").select(
+        "leaid",
+        state=pl.col("county").str.head(2),
+        county=pl.col("county").str.tail(3),
+        city=postal_city("city"),
+    )
+    listed = listed_cities(spine.filter(pl.col("level") == "place").select(*AREA, "name").collect()).lazy()
+    columns = [*AREA, "leaid"]
+    counties = offices.select("state", "leaid", level=pl.lit("county"), geo="county").join(spine, on=AREA, how="semi")
+    cities = offices.join(listed, on=["state", "city"], how="inner", validate="m:1")
+    return pl.concat([counties.select(columns), cities.select(columns)]).collect()

@@ -13,7 +13,8 @@ from social_support import at_hand, published, real_spine, same, spine
 
 from metrics.catalog import catalog
 from metrics.explanation import Cell
-from metrics.homeless_counts import BLACK, HISPANIC, OTHER, WHITE, Switches, bounded
+from metrics.homeless_counts import BLACK, HISPANIC, OTHER, WHITE, Switches, areas, bounded
+from metrics.homeless_rules import judged
 from metrics.neighborhoods.homelessness import (
     COUNT,
     DEVIATIONS,
@@ -22,10 +23,8 @@ from metrics.neighborhoods.homelessness import (
     SAMPLE,
     SHARE,
     YEARS,
-    areas,
     estimate,
     explain,
-    judged,
 )
 from metrics.predictor import complete, expected_keys
 from schemas.estimate import gate
@@ -170,7 +169,7 @@ def test_parity_of_groups(real, realcases: Path, year: int, counties: int, diffe
 
 def _explained(tables, wanted: pl.DataFrame, geoid: str) -> bool:
     """Whether some groups with more homeless than enrolled students give the published rows of the county."""
-    sums = areas(tables[0], tables[1], None, tables[2], by_race=True)
+    sums = areas(tables[0], tables[1], NO_ENROLLMENT, tables[2])
     here = sums.filter(pl.col("level") == "county", pl.col("state") + pl.col("geo") == geoid)
     counts = dict(wanted.select("subgroup", COUNT).rows())
     for size in range(1, 5):
@@ -219,9 +218,7 @@ def test_upper_bounds_of_few_withheld_numbers_are_too_low(real) -> None:
 def test_contamination_of_cities(real) -> None:
     """How many cities of 2020 have far too few or far too many students, as the register says."""
     tables = real(2020)
-    cities = judged(areas(*tables[:2], None, tables[2], by_race=False)).filter(
-        pl.col("level") == "place", pl.col("missing").is_null()
-    )
+    cities = judged(areas(*tables[:2], None, tables[2])).filter(pl.col("level") == "place", pl.col("missing").is_null())
     found = dict(cities.group_by("misplaced").len().rows())
     assert found == {None: 357, "low coverage": 18, "pooled area": 48}
     register = next(d for d in DEVIATIONS if d.id == "homelessness/mailing-city")
@@ -377,7 +374,7 @@ def test_small_enrollment(students: int | None, quality: int | None, share: floa
         assert row["quality"] == (1 if students >= 30 else quality)
 
 
-def judge(**columns) -> dict[str, object]:
+def judge(*, weaken: bool = False, **columns) -> dict[str, object]:
     """The rules on one area of All."""
     row = {
         "level": "county",
@@ -390,10 +387,10 @@ def judge(**columns) -> dict[str, object]:
         "enrollment": 1000,
         "total": 100,
         "fit": None,
-        "weaken": False,
         **columns,
     }
-    return judged(pl.DataFrame([row], schema_overrides={"fit": pl.Float64})).row(0, named=True)
+    rows = pl.DataFrame([row], schema_overrides={"fit": pl.Float64})
+    return judged(rows, Switches(weak_where_misplaced=weaken)).row(0, named=True)
 
 
 @pytest.mark.parametrize(
