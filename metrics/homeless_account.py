@@ -32,19 +32,23 @@ def account(
 ) -> Explanation:
     """The account of a count (`is_count`) or share; groups if `lea_enrollment` is given.
 
-    `inputs` has one row per district: leaid, city, enrollment (of the group), count, lb, ub, withheld, weight.
+    `inputs` has one row per district: leaid, city, enrollment (of the group), count, lb, ub, withheld, weight (0 for a
+    district that enrolls nobody).
     """
     by_race = lea_enrollment is not None
     place = located(homeless_lea, lea_directory, spine).filter(pl.col("level") == cell.level)
     here = place.filter(pl.col("state") == cell.state, pl.col("geo") == cell.geo)
     numbers = bounded(homeless_lea, by_race=by_race).filter(pl.col("subgroup") == cell.subgroup)
     sizes = enrolled(lea_directory, lea_enrollment).filter(pl.col("subgroup") == cell.subgroup)
+    offices = lea_directory.select("leaid", "city", everyone="enrollment").collect()
+    enrolls = pl.col("everyone").fill_null(0) > 0
     inputs = (
         here.select("leaid")
-        .join(lea_directory.select("leaid", "city").collect(), on="leaid", how="left", validate="1:1")
+        .join(offices, on="leaid", how="left", validate="1:1")
         .join(sizes.select("leaid", "enrollment"), on="leaid", how="left", validate="1:1")
         .join(numbers.drop("subgroup"), on="leaid", how="left", validate="1:1")
-        .with_columns(weight=pl.lit(1.0))
+        .with_columns(weight=pl.when(enrolls).then(1.0).otherwise(0.0))
+        .drop("everyone")
         .sort("leaid")
     )
     figures = judged(areas(homeless_lea, lea_directory, lea_enrollment, spine))
@@ -57,7 +61,7 @@ def account(
     figure = mine.row(0, named=True) if mine.height else None
     reporting = homeless_lea.select(pl.col("leaid").n_unique()).collect().item()
     known = homeless_lea.select("leaid").unique().join(lea_directory, on="leaid", how="semi").collect().height
-    recomputed = _value(figure, is_count=is_count)
+    recomputed = _value(figure, inputs, is_count=is_count)
     return Explanation(
         formula=_formula(figure, inputs, recomputed, is_count=is_count),
         recomputed=recomputed,
@@ -79,12 +83,15 @@ def account(
     )
 
 
-def _value(figure: dict[str, Any] | None, *, is_count: bool) -> float | None:
+def _value(figure: dict[str, Any] | None, inputs: pl.DataFrame, *, is_count: bool) -> float | None:
+    """The figure worked out again from its districts; None if it is withheld or has nothing to divide by."""
     if figure is None or figure["missing"] is not None:
         return None
+    count = float((inputs["count"] * inputs["weight"]).sum())
+    students = int(inputs["enrollment"].sum())
     if is_count:
-        return float(figure["count"])
-    return figure["count"] / figure["enrollment"] if figure["enrollment"] else None
+        return count
+    return count / students if students else None
 
 
 def _formula(figure: dict[str, Any] | None, inputs: pl.DataFrame, value: float | None, *, is_count: bool) -> str:

@@ -71,7 +71,8 @@ def _with_bounds(rows: pl.DataFrame, switches: Switches) -> pl.DataFrame:
     if switches.smallest_reported_bound:
         smallest = pl.when(~withheld & (count > 0)).then(count).min().over(state).fill_null(WITHHELD_AT_MOST)
     few = withheld.sum().over(state) <= FEW_WITHHELD
-    upper = pl.when(few).then(smallest).otherwise(WITHHELD_AT_MOST)
+    # A district that reports zero must not put the bound below the number itself.
+    upper = pl.when(few).then(pl.max_horizontal(smallest, pl.lit(WITHHELD_AS))).otherwise(WITHHELD_AT_MOST)
     return rows.select(
         "leaid",
         "subgroup",

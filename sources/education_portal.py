@@ -28,8 +28,8 @@ RECIPE: Final = (
     "The pages of the API can be saved by hand under the names above, in order: each names the address of the next. "
     "A bulk CSV from the portal's documentation serves as well."
 )
-# Not reported, not applicable, suppressed; -9 occurs in the district directory of 2015.
-MISSING: Final = ("-1", "-2", "-3", "-9")
+# Not reported, not applicable, suppressed.
+MISSING: Final = ("-1", "-2", "-3")
 ALL_YEARS: Final = "all-years"
 """Vintage of the bulk files that hold every school year."""
 OUTLYING_AREAS: Final = ("60", "66", "69", "72", "78")
@@ -165,10 +165,10 @@ def in_the_states(raw: Raw, column: str = "county_code") -> int:
     return before - raw.frame.height
 
 
-def count(raw: Raw, column: str = "enrollment") -> None:
+def count(raw: Raw, column: str = "enrollment", missing: Sequence[str] = MISSING) -> None:
     """A number of students (Int64), null where it is not reported or suppressed."""
     raw.frame = raw.frame.with_columns(pl.col(column).str.replace(r"\.0$", ""))
-    raw.number(column, pl.Int64, minimum=0, missing=("", *MISSING))
+    raw.number(column, pl.Int64, minimum=0, missing=("", *missing))
 
 
 def text_or_null(raw: Raw, column: str) -> None:

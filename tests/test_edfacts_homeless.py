@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from social_support import at_hand, put, raw, refuses
 
 from schemas.errors import InputError, OwedError
 from schemas.students import HomelessLea
+from sources import ccd
 from sources import edfacts_homeless as edfacts
 from sources.framework import Status
 
@@ -252,6 +254,16 @@ def test_a_hand_made_download_of_2022(tmp_path):
     rows += [long_row("0100005", "All Students in LEA", "3", year="2022-2023", data_group="818")]
     put(tmp_path / "inbox/edfacts_homeless/2022-23 LEA homeless student data.csv", text(LONG_HEADER, rows))
     assert edfacts.build_homeless_lea(2022, at_hand(tmp_path)).rows() == [("0100005", "all", 9, False)]
+
+
+@pytest.mark.parametrize("code", [-1, -2, -9, None])
+def test_unknown_enrollment_of_a_district_is_missing(tmp_path, code):
+    """The directory of 2015 has a code that the other tables do not know."""
+    record = {"year": 2015, "leaid": "0100005", "county_code": 1095, "city_location": "Albertville", "enrollment": code}
+    page = {"count": 1, "next": None, "previous": None, "results": [record]}
+    put(tmp_path / "raw/ccd/2015/lea_directory_0001.json", json.dumps(page))
+    table = ccd.build_lea_directory(2015, at_hand(tmp_path))
+    assert table.rows() == [("0100005", "01095", "Albertville", None)]
 
 
 def test_the_gate_refuses_contradictions():

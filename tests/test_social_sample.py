@@ -84,7 +84,7 @@ def test_every_kind_of_figure_occurs(table, key: str) -> None:
     reasons = set(pl.concat(frames)["reason"].unique().drop_nulls())
     wanted = {
         "homelessness": {
-            *("too few people", "inconsistent at source", "small population", "low coverage", "pooled area"),
+            *("too few people", "inconsistent at source", "small population", "low coverage"),
             "area not covered by source",
         },
         "financial_security": {"suppressed at source", "source on old counties", "area not covered by source"},

@@ -102,9 +102,12 @@ DEVIATIONS: Final = (
         predictor="homelessness",
         reference=(
             "Where a state withholds one or two numbers, their upper bound is the state's smallest number, but "
-            "withheld numbers have become 1 by then: so the bound is 1, or 0 where a district reports 0."
+            "withheld numbers have become 1 by then: so the bound is 1 (0 where a district reports 0)."
         ),
-        ours="The same; `Switches(smallest_reported_bound=True)` takes the smallest reported number above zero.",
+        ours=(
+            "The same, but never below the number itself, which is 1. `Switches(smallest_reported_bound=True)` takes "
+            "the smallest reported number above zero."
+        ),
         why="The published bounds; the state's smallest reported number is what the rule means.",
         effect="Upper bounds of counties and cities in states with one or two withheld numbers are too low.",
     ),
@@ -131,8 +134,8 @@ DEVIATIONS: Final = (
         ),
         why="The published figures; no list of districts by city, made from ids or shapes, is among the sources.",
         effect=(
-            "Some 58 cities never match. In 2020, of 423 cities with a figure, 18 have far too few students (New York "
-            "only the districts whose address is New York, Winston-Salem only charter schools) and 48 far too many."
+            "Some 58 cities never match. New York has only the districts whose address is New York, Winston-Salem only "
+            "charter schools. In 2020, of 423 cities with a figure, 18 have far too few students and 48 far too many."
         ),
     ),
 )
