@@ -18,6 +18,8 @@ from sources.framework.strict import Raw
 
 SOURCE_KEY: Final = "ccd"
 BOTH_SEXES: Final = "99"
+# The district directory of 2015 has one more code for enrollment that is not known.
+DIRECTORY_MISSING: Final = (*portal.MISSING, "-9")
 
 ENROLLMENT_COLUMNS: Final = ("year", "grade", "race", "sex", "enrollment")
 ADDRESS_COLUMNS: Final = ("year", "county_code", "city_location", "enrollment")
@@ -99,7 +101,7 @@ def _address(raws: Sequence[Raw], key: str, width: int) -> tuple[pl.DataFrame, d
         portal.identifier(raw, key, width)
         portal.county(raw)
         portal.text_or_null(raw, "city_location")
-        portal.count(raw)
+        portal.count(raw, missing=DIRECTORY_MISSING)
         counts["in outlying areas, left out"] += portal.in_the_states(raw)
     table = portal.combined(raws, [key]).select(
         key, county="county_code", city="city_location", enrollment="enrollment"

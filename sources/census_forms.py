@@ -98,7 +98,7 @@ def read(path: Path, items: Sequence[Item], geography: Geography, *, source: str
     met is counted. Raises `InputError` for anything that is not such a file.
     """
     text = read_bytes(path, source=source)
-    raw = _from_api(text, path, source) if text.lstrip()[:1] in (b"[", b"{") else None
+    raw = api_table(text, path, source) if text.lstrip()[:1] in (b"[", b"{") else None
     left_out = 0
     if raw is None:
         if text.lstrip()[:6].lower() == b"error:":
@@ -121,7 +121,7 @@ def _first_line(text: bytes) -> str:
     return text.decode().strip().splitlines()[0][:200]
 
 
-def _from_api(text: bytes, path: Path, source: str) -> Raw:
+def api_table(text: bytes, path: Path, source: str) -> Raw:
     """The API's rows as text; row numbers are lines of the file, which holds one row per line."""
 
     def refuse(problem: str, row: int | None = None) -> InputError:

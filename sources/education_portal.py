@@ -165,10 +165,10 @@ def in_the_states(raw: Raw, column: str = "county_code") -> int:
     return before - raw.frame.height
 
 
-def count(raw: Raw, column: str = "enrollment") -> None:
+def count(raw: Raw, column: str = "enrollment", missing: Sequence[str] = MISSING) -> None:
     """A number of students (Int64), null where it is not reported or suppressed."""
     raw.frame = raw.frame.with_columns(pl.col(column).str.replace(r"\.0$", ""))
-    raw.number(column, pl.Int64, minimum=0, missing=("", *MISSING))
+    raw.number(column, pl.Int64, minimum=0, missing=("", *missing))
 
 
 def text_or_null(raw: Raw, column: str) -> None:

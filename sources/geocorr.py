@@ -168,6 +168,38 @@ COUNTY_PLACE_VINTAGES: Final = (
     ),
 )
 
+# ZIP code tabulation areas to places (`sources.zcta_place` reads them): 2010 areas until 2019, 2020 areas afterwards.
+ZCTA_VINTAGES: Final = (
+    Vintage(
+        "zcta10-place10",
+        (
+            SourceFile(
+                "geocorr2018_zcta_to_place.csv",
+                "csv",
+                accept=("2010_ZCTA_2010_Census_Places_Crosswalk.csv",),
+                min_bytes=100,
+            ),
+        ),
+        tuple(range(_FIRST, 2020)),
+        note="Page geocorr2018.html: source ZIP/ZCTA, target Place, weight Population (2010).",
+    ),
+    Vintage(
+        "zcta20-place20",
+        (
+            SourceFile(
+                "geocorr2022_zcta_to_place.csv",
+                "csv",
+                url=_query("zcta", "place"),
+                link=r"/temp/geocorr2022_\d+\.csv",
+                accept=("2020_ZCTA_2021_Census_Places_Crosswalk.csv",),
+                min_bytes=100,
+            ),
+        ),
+        tuple(range(2020, _LATEST + 1)),
+        note="Page geocorr2022.html: source ZIP/ZCTA, target Place, weight Population (2020 Census).",
+    ),
+)
+
 SOURCE: Final = Source(
     key="geocorr",
     agency="Missouri Census Data Center",
@@ -189,6 +221,7 @@ SOURCE: Final = Source(
         ),
         *TRACT_VINTAGES,
         *COUNTY_PLACE_VINTAGES,
+        *ZCTA_VINTAGES,
     ),
     recipe=(
         "Choose all states, the source and target geography below, tick the second allocation factor, ignore blocks "

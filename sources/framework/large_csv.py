@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import shutil
 import tempfile
 import zipfile
@@ -49,6 +50,25 @@ def opened_zip(path: Path, *, source: str) -> Iterator[zipfile.ZipFile]:
         elif head.startswith(HTML):
             problem = "this is a web page, not data."
         raise InputError(problem, source=source, file=path.name) from error
+
+
+@contextmanager
+def unpacked_member(path: Path, pattern: str, *, source: str, scratch: Path) -> Iterator[Path]:
+    """The one member of a zip whose name matches `pattern` (a regular expression, small letters), on disk.
+
+    A file that is no zip is given as it is. The unpacked file lives in `scratch` until the block ends.
+    """
+    if path.suffix != ".zip":
+        yield path
+        return
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        with opened_zip(path, source=source) as archive:
+            names = [name for name in archive.namelist() if re.search(pattern, name.lower())]
+            if len(names) != 1:
+                problem = f"the zip must hold one file like {pattern!r}; it holds {sorted(archive.namelist())}."
+                raise InputError(problem, source=source, file=path.name)
+            unpacked = Path(archive.extract(names[0], folder))
+        yield unpacked
 
 
 def plain_csvs(path: Path, *, source: str, scratch: Path) -> Iterator[tuple[str, Path]]:

@@ -52,3 +52,37 @@ def read_sheet(data: bytes, sheet: str, *, source: str, file: str) -> Raw:
     if raw.frame.height == 0:
         raise InputError(f"sheet {sheet!r} has no rows.", source=source, file=file)
     return raw
+
+
+def read_grid(data: bytes, *, source: str, file: str) -> Raw:
+    """The first sheet with all cells as text and no header: columns are named by their letters (A, B, ... AA).
+
+    For layouts that are read by position. Wholly empty rows are left out. Raises `InputError` if the bytes are no
+    workbook or the sheet is empty.
+    """
+    sheet = sheet_names(data, source=source, file=file)[0]
+    frame = pl.read_excel(
+        data,
+        sheet_name=sheet,
+        has_header=False,
+        infer_schema_length=0,
+        drop_empty_rows=False,
+        drop_empty_cols=False,
+        raise_if_empty=False,
+    )
+    frame.columns = [_letters(number) for number in range(frame.width)]
+    raw = Raw(frame.with_columns(pl.all().str.strip_chars().fill_null("")), source=source, file=file, first_row=1)
+    raw.drop_rows(pl.all_horizontal(pl.col(c) == "" for c in frame.columns))
+    if raw.frame.height == 0:
+        raise InputError(f"sheet {sheet!r} has no rows.", source=source, file=file)
+    return raw
+
+
+def _letters(number: int) -> str:
+    """0 -> A, 25 -> Z, 26 -> AA: how a spreadsheet names its columns."""
+    name = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name

@@ -235,9 +235,48 @@ def _county_places(root: Path, world: World) -> None:
         _write(root / SOURCE / vintage / file, header, labels, lines)
 
 
+def _zctas(root: Path, world: World) -> None:
+    """ZIP areas to places, of the 2010 census (one engine) and of 2020; land in no ZIP area has a blank code."""
+    names = _names(world, "place", world.years)
+    postal = {s.code: s.postal for s in world.states}
+
+    def lines(zctas: str, people: str) -> list[tuple[str, ...]]:
+        rows = [
+            (
+                z,
+                s,
+                p,
+                postal[s],
+                "[not in a place]" if p == NOT_A_PLACE else names[s, p],
+                str(n),
+                _factor(a),
+                _factor(b),
+            )
+            for s, z, p, n, a, b in world.crosswalk(zctas, "place", people).iter_rows()
+        ]
+        return [*rows, (" ", "56", NOT_A_PLACE, "WY", "[not in a place]", "40", "1", "0.0001")]
+
+    labels = ("ZIP census tabulation area", "State code", "Place code", "State abbr.", "Place name")
+    factors = ("zcta-to-place allocation factor", "place-to-zcta allocation factor")
+    _write(
+        root / SOURCE / "zcta10-place10" / "geocorr2018_zcta_to_place.csv",
+        ("zcta5", "state", "placefp", "stab", "placenm", "pop10", "afact", "AFACT2"),
+        (*labels, "Population (2010)", *factors),
+        [_line(row[:5], row[5:]) for row in lines("zcta_2010", "pop2010")],
+    )
+    newer = [*lines("zcta_2020", "pop2020"), ("00601", "72", NOT_A_PLACE, "PR", "[not in a place]", "17000", "1", "1")]
+    _write(
+        root / SOURCE / "zcta20-place20" / "geocorr2022_zcta_to_place.csv",
+        ("zcta", "state", "place", "stab", "PlaceName", "pop20", "afact2", "afact"),
+        (*labels, "Total population (2020 Census)", *reversed(factors)),
+        [_line(row[:5], (row[5], row[7], row[6])) for row in newer],
+    )
+
+
 def write(root: Path, world: World) -> None:
     """The results the predictors need; they do not depend on the world's years."""
     _counties(root, world)
     _places(root, world)
     _tracts(root, world)
     _county_places(root, world)
+    _zctas(root, world)

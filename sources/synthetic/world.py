@@ -39,6 +39,9 @@ CLOSE_PERCENT: Final = 12
 
 # People in a tract of each vintage, about (real ones have 4,000).
 TRACT_SIZE: Final = {2010: 9_000, 2020: 8_000}
+TRACTS_PER_ZCTA: Final = 3
+# First three digits of the ZIP codes of each state.
+ZIP_PREFIX: Final = {"02": 995, "09": 60, "10": 197, "15": 967, "37": 270, "44": 28, "56": 820}
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,21 @@ def tracts_of(vintage: int) -> Callable[[Line], list[Span]]:
     return spans
 
 
+def zctas_of(vintage: int) -> Callable[[Line], list[Span]]:
+    """The layer of the ZIP areas (ZCTAs) of `vintage`: neighbouring tracts, across the borders of counties and places.
+
+    The areas of 2010 and of 2020 share codes and not borders, as real ones do.
+    """
+
+    def spans(line: Line) -> list[Span]:
+        tracts = tracts_of(vintage)(line)
+        first = ZIP_PREFIX[line.state.code] * 100
+        numbers = [first + number // TRACTS_PER_ZCTA for number in range(len(tracts))]
+        return _joined([Span(t.start, t.end, f"{n:05d}") for t, n in zip(tracts, numbers, strict=True)])
+
+    return spans
+
+
 LAYERS: Final[dict[str, Callable[[Line], list[Span]]]] = {
     "county_2014": counties_of(2014),
     "county_2015": counties_of(2015),
@@ -205,6 +223,8 @@ LAYERS: Final[dict[str, Callable[[Line], list[Span]]]] = {
     "puma_2020": pumas_of(2020),
     "tract_2010": tracts_of(2010),
     "tract_2020": tracts_of(2020),
+    "zcta_2010": zctas_of(2010),
+    "zcta_2020": zctas_of(2020),
 }
 
 
