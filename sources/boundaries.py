@@ -1,17 +1,12 @@
-<<<<<<< HEAD
-"""Cartographic boundary files of the Census Bureau, 1:500,000: shapes of places and of counties, clipped to the shore.
+"""Cartographic boundary files of the Census Bureau, 1:500,000: shapes of places, counties and ZIP areas.
 
-They make no table of their own: the places' votes are found with them.
+They make no table of their own: the places' votes, and ZIP areas' shares in places, are found with them.
 """
-=======
-"""Cartographic boundary files of the Census Bureau: shapes of areas, in a projection that keeps their sizes."""
->>>>>>> social
 
 from __future__ import annotations
 
 from pathlib import Path
-<<<<<<< HEAD
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import InputError
 from sources.framework import Access, Source, SourceFile, Vintage
@@ -23,6 +18,11 @@ if TYPE_CHECKING:
 
 YEARS: Final = (2016, 2020)
 WIDTH: Final = {"county": 5, "place": 7}
+# Albers' equal-area projection of the contiguous states; sizes are right elsewhere, too.
+EQUAL_AREA: Final = "EPSG:5070"
+ZCTA_2010: Final = "zcta-2010"
+PLACE_2021: Final = "place-2021"
+OVERLAY: Final = "zcta10-place21"
 
 
 def places_name(year: int, state: State | None = None) -> str:
@@ -39,37 +39,37 @@ def _files(year: int) -> tuple[SourceFile, ...]:
     base = f"https://www2.census.gov/geo/tiger/GENZ{year}/shp"
     names = (places_name(year), counties_name(year))
     return tuple(SourceFile(name, "zip", url=f"{base}/{name}", min_bytes=500) for name in names)
-=======
-from typing import Any, Final
-
-from schemas.errors import InputError
-from sources.framework import Access, Source, SourceFile, Vintage
-
-# Albers' equal-area projection of the contiguous states; sizes are right elsewhere, too.
-EQUAL_AREA: Final = "EPSG:5070"
-_GENZ: Final = "https://www2.census.gov/geo/tiger/GENZ{year}/shp"
-ZCTA_2010: Final = "zcta-2010"
-PLACE_2021: Final = "place-2021"
-OVERLAY: Final = "zcta10-place21"
 
 
 def _shapes(name: str, year: int) -> SourceFile:
-    return SourceFile(f"{name}.zip", "zip", url=f"{_GENZ.format(year=year)}/{name}.zip", min_bytes=100)
->>>>>>> social
+    url = f"https://www2.census.gov/geo/tiger/GENZ{year}/shp/{name}.zip"
+    return SourceFile(f"{name}.zip", "zip", url=url, min_bytes=100)
 
 
 SOURCE: Final = Source(
     key="boundaries",
     agency="U.S. Census Bureau",
-<<<<<<< HEAD
-    dataset="Cartographic boundary files, places and counties, 1:500,000",
+    dataset="Cartographic boundary files, 1:500,000",
     citation="U.S. Census Bureau, Cartographic Boundary Files.",
     licence="Public domain (U.S. government work)",
     redistribute=True,
     landing_page="https://www.census.gov/geographies/mapping-files/time-series/geo/cartographic-boundary.html",
     access=Access.DOWNLOAD,
-    vintages=tuple(
-        Vintage(key=f"{year}", files=_files(year), data_years=(year,), note=f"Limits of {year}.") for year in YEARS
+    vintages=(
+        *(Vintage(key=f"{year}", files=_files(year), data_years=(year,), note=f"Limits of {year}.") for year in YEARS),
+        Vintage(
+            ZCTA_2010,
+            (_shapes("cb_2018_us_zcta510_500k", 2018),),
+            (2022,),
+            note="ZIP code tabulation areas of the 2010 census, as drawn in 2018.",
+        ),
+        Vintage(PLACE_2021, (_shapes("cb_2021_us_place_500k", 2021),), (2022,)),
+        Vintage(
+            OVERLAY,
+            (SourceFile("2010_ZCTA_2021_Census_Places_Crosswalk.csv", "csv", min_bytes=100),),
+            (),
+            note="Made by the reference from both sets of shapes: read instead of them if the store holds it.",
+        ),
     ),
     recipe="Choose the year, the shapefile format and 1:500,000; places come by state, counties for the nation.",
     usual_release="spring of the following year",
@@ -92,30 +92,6 @@ def read_boundaries(path: Path, level: str) -> geopandas.GeoDataFrame:
         problem = f"duplicate key (GEOID={twice.iloc[0]})."
         raise InputError(problem, source=SOURCE.key, file=path.name, row=int(twice.index[0]) + 1, column="GEOID")
     return frame.assign(state=codes.str[:2], geo=codes.str[2:]).drop(columns="GEOID")
-=======
-    dataset="Cartographic boundary files, 1:500,000",
-    citation="U.S. Census Bureau, Cartographic Boundary Files.",
-    licence="Public domain (work of the U.S. government).",
-    redistribute=True,
-    landing_page="https://www.census.gov/geographies/mapping-files/time-series/geo/cartographic-boundary.html",
-    access=Access.DOWNLOAD,
-    vintages=(
-        Vintage(
-            ZCTA_2010,
-            (_shapes("cb_2018_us_zcta510_500k", 2018),),
-            (2022,),
-            note="ZIP code tabulation areas of the 2010 census, as drawn in 2018.",
-        ),
-        Vintage(PLACE_2021, (_shapes("cb_2021_us_place_500k", 2021),), (2022,)),
-        Vintage(
-            OVERLAY,
-            (SourceFile("2010_ZCTA_2021_Census_Places_Crosswalk.csv", "csv", min_bytes=100),),
-            (),
-            note="Made by the reference from both sets of shapes: read instead of them if the store holds it.",
-        ),
-    ),
-    usual_release="yearly",
-)
 
 
 def read(path: Path, columns: list[str]) -> Any:
@@ -144,4 +120,3 @@ def read(path: Path, columns: list[str]) -> Any:
         raise refuse(f"duplicate key ({', '.join(map(str, frame[columns][doubled].iloc[0]))}).", ", ".join(columns))
     shapes = frame[[*columns, "geometry"]].to_crs(EQUAL_AREA)
     return shapes.set_geometry(shapes.geometry.make_valid())
->>>>>>> social

@@ -1,18 +1,28 @@
-<<<<<<< HEAD
-"""Synthetic cartographic boundary files: places of each state, counties of the world, ending at the shore."""
+"""Synthetic cartographic boundary files: places of each state, counties of the world, ending at the shore.
+
+And the overlay of 2010 ZIP areas and places as the reference made it from such files: there land is people, a stretch of
+a state's line being as wide as it has inhabitants in 2020.
+"""
 
 from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+import polars as pl
 
+from sources.boundaries import OVERLAY, YEARS, counties_name, places_name
 from sources.boundaries import SOURCE as DECLARED
-from sources.boundaries import YEARS, counties_name, places_name
 from sources.framework.states import BY_FIPS
+from sources.synthetic.files import write_bytes
 from sources.synthetic.shapes import rectangles, south_of, write_shapes
-from sources.synthetic.world import LAYERS, World, county_layer
+from sources.synthetic.world import LAYERS, NEWEST, NOT_A_PLACE, World, county_layer
+
+OVERLAY_NAME: Final = "2010_ZCTA_2021_Census_Places_Crosswalk.csv"
+SQUARE_METERS: Final = 2_500
+"""Land per inhabitant."""
 
 
 def _write_layer(path: Path, world: World, layer: str, states: list[str]) -> None:
@@ -30,38 +40,8 @@ def _write_layer(path: Path, world: World, layer: str, states: list[str]) -> Non
         write_shapes(path, np.array(shapes), {"GEOID": np.array(codes, dtype=object), "NAME": names})
 
 
-def write(root: Path, world: World) -> None:
-    """Places by state and the counties, for each election in the world's years."""
-    states = [state.code for state in world.states]
-    for year in sorted(set(world.years) & set(YEARS)):
-        folder = root / DECLARED.key / str(year)
-        for state in states:
-            _write_layer(folder / places_name(year, BY_FIPS[state]), world, "place", [state])
-        _write_layer(folder / counties_name(year), world, county_layer(year), states)
-=======
-"""Synthetic overlay of 2010 ZIP areas and places, as the reference made it from boundary files.
-
-In the synthetic world land is people: a stretch of a state's line is as wide as it has inhabitants in 2020.
-"""
-
-from __future__ import annotations
-
-from pathlib import Path
-from typing import Final
-
-import polars as pl
-
-from sources.synthetic.files import write_bytes
-from sources.synthetic.world import NEWEST, NOT_A_PLACE, World
-
-SOURCE: Final = "boundaries"
-NAME: Final = "2010_ZCTA_2021_Census_Places_Crosswalk.csv"
-SQUARE_METERS: Final = 2_500
-"""Land per inhabitant."""
-
-
-def write(root: Path, world: World) -> None:
-    """`boundaries/zcta10-place21/2010_ZCTA_2021_Census_Places_Crosswalk.csv`, whatever the world's years."""
+def _write_overlay(path: Path, world: World) -> None:
+    """One row per ZIP area and place that it touches, with both areas in square meters and the share."""
     names = {(s, c): n for s, c, n, _ in world.registry("place", NEWEST).iter_rows()}
     for state in world.states:
         names |= {(state.code, code): name for code, name in state.elsewhere.items()}
@@ -72,5 +52,15 @@ def write(root: Path, world: World) -> None:
             area, inside = whole * SQUARE_METERS, persons * SQUARE_METERS
             part = f"{(2000 * persons + whole) // (2 * whole) / 1000:g}"
             lines.append(f"{zcta},{state},{place},{names[state, place]},{area},{inside},{part}")
-    write_bytes(root / SOURCE / "zcta10-place21" / NAME, ("\n".join(lines) + "\n").encode())
->>>>>>> social
+    write_bytes(path, ("\n".join(lines) + "\n").encode())
+
+
+def write(root: Path, world: World) -> None:
+    """Places by state and the counties, for each election in the world's years; the overlay in any case."""
+    _write_overlay(root / DECLARED.key / OVERLAY / OVERLAY_NAME, world)
+    states = [state.code for state in world.states]
+    for year in sorted(set(world.years) & set(YEARS)):
+        folder = root / DECLARED.key / str(year)
+        for state in states:
+            _write_layer(folder / places_name(year, BY_FIPS[state]), world, "place", [state])
+        _write_layer(folder / counties_name(year), world, county_layer(year), states)
