@@ -12,7 +12,7 @@ import dagster as dg
 from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
 from pipelines import pictures
-from pipelines.code_version import code_version
+from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
 from pipelines.release import publish_release
@@ -127,7 +127,7 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         module = found.compute.__module__
     else:
         deps = [raw_key(name) for name in found.sources]
-        module = found.build.__module__
+        module = module_of(found.build)
     columns = found.model.to_schema().columns
     schema = dg.TableSchema(
         columns=[

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -39,7 +40,7 @@ ProfileOption = Annotated[
     typer.Option(help="sample: synthetic sources, offline. live: real sources. Default: what the data root holds."),
 ]
 StatesOption = Annotated[
-    str | None, typer.Option(help="Only these states, 2-digit FIPS codes separated by commas (a partial release).")
+    str | None, typer.Option(help="Only these states: FIPS or postal codes separated by commas (a partial release).")
 ]
 YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,2018 or 2018-2021. Default: all.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -52,12 +53,21 @@ def settings_for(data: str | None, profile: ProfileName | None = None, states: s
         changes["data"] = data
     if states is not None:
         changes["states"] = states
-    settings = Settings().model_copy(update=changes)
+    given = Settings()
+    settings = given.model_copy(update=changes)
     if profile is not None:
         return settings.model_copy(update={"profile": profile.value})
     marker = settings.data_root / "PROFILE"
-    if "MOBILITY_PROFILE" not in os.environ and marker.exists():
+    if "profile" not in given.model_fields_set and marker.exists():
         return settings.model_copy(update={"profile": marker.read_text().strip()})
+    return settings
+
+
+def as_last_built(settings: Settings) -> Settings:
+    """Settings with the states the data root was last built for, unless others are asked for."""
+    marker = settings.data_root / "STATES"
+    if settings.states is None and settings.profile == "live" and marker.exists():
+        return settings.model_copy(update={"states": marker.read_text().strip() or None})
     return settings
 
 
@@ -141,11 +151,18 @@ def _summary(settings: Settings, report: Any, seconds: float) -> None:
         recipes: dict[str, set[int]] = {}
         for item in report.owed:
             recipes.setdefault(f"{item['source']} {item['vintage']}: {item['recipe']}", set()).add(item["year"])
-        out.print(f"\n[yellow]Inputs owed ({len(recipes)})[/yellow]; what needs them is null with reason 'input owed':")
+        out.print(f"\n[yellow]Inputs owed ({len(recipes)})[/yellow]; what needs them is null ('input owed') or kept:")
         for recipe, years in sorted(recipes.items()):
             out.print(
                 f"  • {recipe} (data years {', '.join(map(str, sorted(years)))})", highlight=False, soft_wrap=True
             )
+    if report.left_out:
+        listed = "; ".join(f"{key} {', '.join(map(str, years))}" for key, years in sorted(report.left_out.items()))
+        out.print(
+            f"[yellow]Not in this release[/yellow], because they were built for other states: {listed}",
+            highlight=False,
+            soft_wrap=True,
+        )
     for name, text in report.failed.items():
         out.print(f"[red]Failed[/red] {name}: {text}", highlight=False, soft_wrap=True)
     if report.failed:
@@ -199,7 +216,11 @@ def rebuild(
 ) -> None:
     """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
     _run(
-        settings_for(data, profile, states), parse_predictors(predictor), parse_years(years), strict=False, force=force
+        as_last_built(settings_for(data, profile, states)),
+        parse_predictors(predictor),
+        parse_years(years),
+        strict=False,
+        force=force,
     )
 
 
@@ -219,7 +240,7 @@ def trace(
     from outputs.explain import account, as_json, as_text
     from pipelines.trace import trace_figure
 
-    settings = settings_for(data, None, states)
+    settings = as_last_built(settings_for(data, None, states))
     figure = trace_figure(settings, geoid, year, metric, subgroup_type=subgroup_type, subgroup=subgroup, sample=sample)
     told = account(figure.row, figure.explanation, **figure.facts)
     print(as_json(told) if json_output else as_text(told))
@@ -237,8 +258,7 @@ def sources(
     from pipelines.workspace import Workspace
     from sources.registry import all_sources
 
-    settings = settings_for(data, None, states)
-    settings = prepare(settings)
+    settings = prepare(as_last_built(settings_for(data, None, states)))
     retrieval = Workspace(settings).retrieval()
     rows: list[dict[str, Any]] = []
     for key, declared in all_sources().items():
@@ -285,11 +305,14 @@ def ui(
 ) -> None:
     """Open the Dagster UI on loopback: graph, asset pages, checks, runs. Ctrl-C ends it."""
     from pipelines.sample import prepare
+    from pipelines.workspace import Workspace
 
-    settings = settings_for(data, profile, states)
-    settings = prepare(settings)
+    settings = prepare(as_last_built(settings_for(data, profile, states)))
+    Workspace(settings).claim()
     settings.export()
     settings.state_root.mkdir(parents=True, exist_ok=True)
+    # Dagster keeps small files of its own beside its configuration: let both lie in the state folder.
+    shutil.copyfile(PROJECT / "dagster.yaml", settings.state_root / "dagster.yaml")
     out.print(f"Data root {settings.data_root} (profile {settings.profile}); http://127.0.0.1:{port}", soft_wrap=True)
     command = [
         sys.executable,
@@ -303,7 +326,7 @@ def ui(
         "-p",
         str(port),
     ]
-    environment = {**os.environ, "DAGSTER_HOME": str(PROJECT)}
+    environment = {**os.environ, "DAGSTER_HOME": str(settings.state_root)}
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
 
 

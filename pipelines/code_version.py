@@ -3,8 +3,10 @@
 import ast
 import hashlib
 import importlib.util
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 OURS = ("metrics", "outputs", "pipelines", "schemas", "sources")
 
@@ -55,4 +57,14 @@ def code_version(module: str) -> str:
         file = _file(name)
         if file is not None:
             digest.update(name.encode() + b"\0" + file.read_bytes())
+    # Lists that are part of the project (geographies, price indices, withheld figures) count like code.
+    for package in sorted({name.split(".")[0] for name in closure(module)}):
+        top = _file(package)
+        for data in sorted(top.parent.rglob("*.csv")) if top is not None else []:
+            digest.update(data.name.encode() + b"\0" + data.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def module_of(function: Callable[..., Any]) -> str:
+    """The module a function is defined in, also behind `functools.partial`."""
+    return str(getattr(function, "func", function).__module__)

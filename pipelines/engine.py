@@ -12,7 +12,7 @@ from pandera.errors import SchemaErrors
 
 from metrics.catalog import catalog
 from metrics.predictor import Entry, complete, expected_keys
-from pipelines.code_version import code_version
+from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, table
 from pipelines.workspace import Account, Workspace, canonical_hash, digest
 from schemas.errors import GateError, InputError, OwedError
@@ -104,7 +104,8 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     except OwedError as error:
         owed = {"source": error.source, "vintage": error.vintage, "files": list(error.files), "recipe": error.recipe}
         if before is not None and before.present:
-            before.owed = [owed]
+            before.owed = [owed | {"recipe": f"(an earlier result is kept) {error.recipe}"}]
+            ws.write_account("tables", before)
             return Outcome("kept", before)
         account.owed = [owed]
         ws.write_account("tables", account)
@@ -121,7 +122,7 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
 
 
 def _reader_version(found: Table) -> str:
-    return digest(code_version(found.build.__module__), found.version)
+    return digest(code_version(module_of(found.build)), found.version)
 
 
 def _derived_fingerprint(ws: Workspace, found: Derived, year: int) -> str:

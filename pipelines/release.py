@@ -60,7 +60,8 @@ def ingredients(ws: Workspace) -> str:
         if (account := ws.account("estimates", key, year)) is not None
     }
     declared = [repr(entry.predictor) for entry in catalog().values()]
-    return digest(accounts, declared, code_version("outputs.release"), ws.states, ws.profile)
+    sources = [repr(source) for source in all_sources().values()]
+    return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile)
 
 
 def release_name(ws: Workspace) -> str | None:
@@ -72,10 +73,21 @@ def release_name(ws: Workspace) -> str | None:
 def last_release(ws: Workspace) -> str | None:
     """The latest release, if it was made from just what lies in the data root now; else None."""
     name = release_name(ws)
-    if name is None or not _state(ws).exists():
+    if name is None or not _state(ws).exists() or not (ws.root / "published" / name / "SHA256SUMS").exists():
         return None
     recorded = json.loads(_state(ws).read_text())
     return name if recorded == {"name": name, "ingredients": ingredients(ws)} else None
+
+
+def left_out(ws: Workspace) -> dict[str, list[int]]:
+    """Estimates that lie in the data root but belong to another choice of states: predictor -> years."""
+    others: dict[str, list[int]] = {}
+    for key in catalog():
+        folder = ws.root / "estimates" / key
+        years = sorted(int(f.stem) for f in folder.glob("*.json")) if folder.exists() else []
+        if foreign := [y for y in years if ws.account("estimates", key, y) is None]:
+            others[key] = foreign
+    return others
 
 
 def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:

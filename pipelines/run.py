@@ -13,7 +13,7 @@ import dagster as dg
 from metrics.catalog import catalog
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
-from pipelines.release import last_release
+from pipelines.release import last_release, left_out
 from pipelines.settings import PROJECT
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
@@ -33,6 +33,7 @@ class RunReport:
     counts: dict[str, int] = field(default_factory=dict)
     release: str | None = None
     folder: str | None = None
+    left_out: dict[str, list[int]] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -95,7 +96,7 @@ def tables_of(predictor: str, year: int) -> set[str]:
 
 
 def missing_modules() -> list[str]:
-    """Inputs of built predictors for which no table is declared (a programming error, found at start)."""
+    """Inputs of built predictors for which no table is declared: an error of the program, found at start."""
     declared = {*all_tables(), *derived_tables()}
     return sorted({n for p in built_predictors() for n in catalog()[p].inputs} - declared)
 
@@ -106,6 +107,8 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     ws.settings.state_root.mkdir(parents=True, exist_ok=True)
     report = RunReport()
     seen = ws.progress
+    if undeclared := missing_modules():
+        raise MobilityError(f"predictors ask for tables that no source declares: {', '.join(undeclared)}.")
     steps = plan(predictors, years)
 
     def watch(stage: str, name: str, status: str) -> None:
@@ -120,6 +123,7 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     ws.progress = watch
     with build_lock(ws):
         ws.claim()
+        ws.remember_states()
         todo = stale(ws, steps)
         for year, (tables, active) in steps.items():
             ahead = todo.get(year, ([], []))
@@ -135,6 +139,7 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
                 if account is not None:
                     report.owed += [o | {"table": name, "year": year} for o in account.owed]
     ws.progress = seen
+    report.left_out = left_out(ws)
     if report.release is not None:
         report.folder = str(ws.root / "published" / report.release)
     return report

@@ -8,6 +8,9 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
+from schemas.errors import MobilityError
+from sources.framework.states import BY_FIPS, BY_POSTAL
+
 Profile = Literal["sample", "live"]
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -53,8 +56,11 @@ class Settings(BaseSettings):
         """The states of the run as sorted 2-digit codes, or None for all."""
         if not self.states:
             return None
-        codes = sorted({code.strip().zfill(2) for code in self.states.split(",") if code.strip()})
-        return tuple(codes)
+        names = {name.strip().lower() for name in self.states.split(",") if name.strip()}
+        codes = {BY_POSTAL[name].fips if name in BY_POSTAL else name.zfill(2) for name in names}
+        if unknown := sorted(codes - set(BY_FIPS)):
+            raise MobilityError(f"no such state: {', '.join(unknown)}. Give FIPS or postal codes, such as 37,RI.")
+        return tuple(sorted(codes))
 
     def export(self) -> None:
         """Make the settings visible to child processes (the UI), which read them from the environment again."""
@@ -63,6 +69,4 @@ class Settings(BaseSettings):
         os.environ["MOBILITY_PROFILE"] = self.profile
         os.environ["MOBILITY_OFFLINE"] = str(int(self.offline))
         for name in ("mirror", "states"):
-            os.environ.pop(f"MOBILITY_{name.upper()}", None)
-            if value := getattr(self, name):
-                os.environ[f"MOBILITY_{name.upper()}"] = str(value)
+            os.environ[f"MOBILITY_{name.upper()}"] = str(getattr(self, name) or "")

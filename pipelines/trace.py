@@ -1,6 +1,5 @@
 """Collecting what is known about one published figure: the estimate, its inputs, its files, its checks."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +8,9 @@ import polars as pl
 from metrics.catalog import catalog
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Entry
-from pipelines.engine import input_frames
-from pipelines.release import provenance, release_name
+from outputs.suppress import for_release
+from pipelines.engine import estimates_are_fresh, input_frames
+from pipelines.release import last_release, provenance
 from pipelines.sample import prepare
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
@@ -68,11 +68,9 @@ def trace_figure(
     level, state, geo = split_geoid(geoid)
     entry = _entry(metric)
     predictor = entry.predictor
-    metric = next(m.column for m in predictor.metrics if metric.startswith(m.column))
+    metric = max((m.column for m in predictor.metrics if metric.startswith(m.column)), key=len)
     if not entry.built:
         raise TraceError(f"{predictor.key} is declared but not built yet.")
-    if settings.states is None and settings.profile == "live":
-        ws = _with_states_of(ws, predictor.key, year)
     frame = ws.scan("estimates", predictor.key, year)
     if frame is None:
         have = ws.years("estimates", predictor.key)
@@ -80,9 +78,17 @@ def trace_figure(
             f"{predictor.key} has no estimates for {year} in {ws.root}"
             + (f"; there are {', '.join(map(str, have))}." if have else "; run `mobility build` first.")
         )
-    here = frame.filter(
-        (pl.col("level") == level) & (pl.col("state") == state) & (pl.col("geo") == geo) & (pl.col("metric") == metric)
-    ).collect()
+    # What is withheld after review is withheld here, too.
+    here = (
+        for_release(frame)
+        .filter(
+            (pl.col("level") == level)
+            & (pl.col("state") == state)
+            & (pl.col("geo") == geo)
+            & (pl.col("metric") == metric)
+        )
+        .collect()
+    )
     if here.is_empty():
         raise TraceError(
             f"{geoid} has no {metric} in {year}: not a {level} of that year, or not published for its level."
@@ -115,25 +121,21 @@ def trace_figure(
         "checks": [
             {"name": "gate", "passed": True, "detail": f"{account.rows} estimates of {year}, built {account.built_at}"},
             {"name": "inputs present", "passed": not lacking, "detail": f"{len(lacking)} owed"},
-            {"name": "code version", "passed": True, "detail": account.code_version},
+            {
+                "name": "up to date",
+                "passed": estimates_are_fresh(ws, predictor.key, year),
+                "detail": f"code version {account.code_version}",
+            },
         ],
         "deviations": [
             {"key": d.id, "kind": d.kind, "summary": f"{d.reference} {d.ours} {d.effect}"}
             for d in entry.deviations
             if d.rows is None or any(r.geoid == state + geo and r.year == year for r in d.rows)
         ],
-        "release": release_name(ws),
+        "release": last_release(ws) or "not published as it stands now",
         "synthetic": ws.profile == "sample",
     }
     return Figure(row, explanation, facts)
-
-
-def _with_states_of(ws: Workspace, key: str, year: int) -> Workspace:
-    """A root built for some states only is traced in that scope without being told."""
-    file = ws.path("estimates", key, year).with_suffix(".json")
-    if file.exists() and (states := json.loads(file.read_text()).get("states")):
-        return Workspace(ws.settings.model_copy(update={"states": ",".join(states)}))
-    return ws
 
 
 def _name(ws: Workspace, level: str, state: str, geo: str, year: int) -> str:

@@ -106,6 +106,10 @@ class Workspace:
         self.root.mkdir(parents=True, exist_ok=True)
         marker.write_text(self.profile + "\n")
 
+    def remember_states(self) -> None:
+        """Note which states this root was last built for; `rebuild`, `trace`, `sources` and `ui` go by it."""
+        (self.root / "STATES").write_text(",".join(self.states or []) + "\n")
+
     def retrieval(self) -> Retrieval:
         """A fresh retrieval for one table; it records which raw files were used."""
         s = self.settings

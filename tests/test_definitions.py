@@ -5,6 +5,7 @@ import dagster as dg
 from metrics.catalog import catalog
 from pipelines.assets import all_years
 from pipelines.cli import parse_years
+from pipelines.code_version import closure, module_of
 from pipelines.definitions import defs
 from pipelines.derived import derived_tables
 from pipelines.run import missing_modules, plan, tables_of
@@ -66,3 +67,9 @@ def test_years():
     assert parse_years("2018") == [2018]
     assert parse_years("2014, 2016-2018") == [2014, 2016, 2017, 2018]
     assert set(range(2014, 2024)) <= set(all_years())
+
+
+def test_every_table_is_made_by_code_whose_changes_are_noticed():
+    for table in all_tables().values():
+        modules = closure(module_of(table.build))
+        assert any(m.startswith("sources.") for m in modules), table.name

@@ -230,3 +230,22 @@ def test_dagster_knows_what_was_done(sample_root):
         assert len(table.records[0].data["sha256"]) == 64
         release = instance.get_latest_materialization_event(dg.AssetKey(["published", "release"]))
         assert release.asset_materialization.metadata["synthetic"].value is True
+
+
+def test_other_states_are_not_lost_in_silence(tmp_path):
+    """A build for other states in the same root says what its release leaves out; a rebuild goes by the last states."""
+    root = tmp_path / "live"
+    options = ["--profile", "live", "--predictors", "living_wage"]
+    assert (
+        mobility("build", *options, "--years", "2021", "--states", "RI", data=root, MOBILITY_OFFLINE="1").returncode
+        == 0
+    )
+    second = mobility("build", *options, "--years", "2022", "--states", "10", data=root, MOBILITY_OFFLINE="1")
+    assert "Not in this release" in second.stdout
+    assert "living_wage 2021" in second.stdout
+    again = mobility("rebuild", "living_wage", "--years", "2022", data=root, MOBILITY_OFFLINE="1")
+    assert again.returncode == 0
+    assert pl.read_parquet(root / "estimates/living_wage/2022.parquet")["state"].unique().to_list() == ["10"]
+    wrong = mobility("build", *options, "--states", "XX", data=root, MOBILITY_OFFLINE="1")
+    assert wrong.returncode == 1
+    assert "no such state" in wrong.stderr

@@ -1,7 +1,7 @@
 """Synthetic cartographic boundary files: places of each state, counties of the world, ending at the shore.
 
-And the overlay of 2010 ZIP areas and places as the reference made it from such files: there land is people, a stretch of
-a state's line being as wide as it has inhabitants in 2020.
+And the overlay of 2010 ZIP areas and places as the reference made it from such files: there land is people, a stretch
+of a state's line being as wide as it has inhabitants in 2020.
 """
 
 from __future__ import annotations
