@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         """The states of the run as sorted 2-digit codes, or None for all."""
         if not self.states:
             return None
-        names = {name.strip().lower() for name in self.states.split(",") if name.strip()}
+        names = {name.strip().upper() for name in self.states.split(",") if name.strip()}
         codes = {BY_POSTAL[name].fips if name in BY_POSTAL else name.zfill(2) for name in names}
         if unknown := sorted(codes - set(BY_FIPS)):
             raise MobilityError(f"no such state: {', '.join(unknown)}. Give FIPS or postal codes, such as 37,RI.")

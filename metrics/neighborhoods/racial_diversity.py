@@ -182,7 +182,9 @@ def explain(
     weighted = float((counted["weight"] * counted["share_outside_group"]).sum())
     passed = decisions(members, people, _counted_variance(group), "people of the group")
     given = not any(d.outcome == "no figure" for d in passed)
-    value = weighted / weight if given else None
+    # The same sum in the same order as the estimate's, so that the last digit agrees.
+    mean = tract_figures.weighted_means(members, {group: (_outside(group), pl.col("share") * people)})
+    value = mean[group][0] if given and mean.height else None
     result = "no figure" if value is None else f"{value:.6f}"
     return Explanation(
         formula=(

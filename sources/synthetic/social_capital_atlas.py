@@ -69,7 +69,9 @@ def _zips(world: World) -> list[str]:
 
 
 def write(root: Path, world: World) -> None:
-    """`social_capital_atlas/2022`: both tables, whatever the world's years."""
+    """`social_capital_atlas/2022`: both tables, if the snapshot's year is one of the world's."""
+    if VINTAGE not in world.years:
+        return
     folder = root / SOURCE / str(VINTAGE)
     for name, lines in (("social_capital_county.csv", _counties(world)), ("social_capital_zip.csv", _zips(world))):
         write_bytes(folder / name, ("\n".join(lines) + "\n").encode())
