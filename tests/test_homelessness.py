@@ -35,7 +35,6 @@ HOMELESS = {"leaid": pl.String, "group": pl.String, "students": pl.Int64, "withh
 DIRECTORY = {"leaid": pl.String, "county": pl.String, "city": pl.String, "enrollment": pl.Int64}
 ENROLLMENT = {"leaid": pl.String, "race": pl.Int8, "enrollment": pl.Int64}
 NO_ENROLLMENT = pl.LazyFrame(schema=ENROLLMENT)
-GROUP_OF = {ALL: "all", BLACK: "black", WHITE: "white", HISPANIC: "hispanic"}
 
 
 def homeless(rows: dict[tuple[str, str], int | None]) -> pl.LazyFrame:
@@ -628,4 +627,3 @@ def test_declarations_fit_each_other() -> None:
     assert tables["lea_enrollment"].years == GROUP_YEARS
     assert set(PREDICTOR.sources) == {edfacts_homeless.SOURCE.key, ccd.SOURCE.key}
     assert len({d.id for d in DEVIATIONS}) == len(DEVIATIONS)
-    assert set(GROUP_OF) == {ALL, BLACK, WHITE, HISPANIC}
