@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY)  ## Create the virtual environment from the lock file
 
-build: $(READY)  ## Run the main job on synthetic sources (offline, about a minute)
+build: $(READY)  ## Run the main job on synthetic sources (offline, about two minutes)
 	$(BIN)/mobility build --profile sample
 
 test: lint types unit  ## All checks: lint, types, architecture, unit, property, parity and end-to-end tests

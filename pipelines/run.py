@@ -124,13 +124,13 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     with build_lock(ws):
         ws.claim()
         ws.remember_states()
-        todo = stale(ws, steps)
+        due = stale(ws, steps)
         for year, (tables, active) in steps.items():
-            ahead = todo.get(year, ([], []))
+            ahead = due.get(year, ([], []))
             for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
                 watch("plan", f"{name} {year}", "unchanged")
-        if todo or (publish and last_release(ws) is None):
-            _run_dagster(ws, todo, report, publish=publish)
+        if due or (publish and last_release(ws) is None):
+            _run_dagster(ws, due, report, publish=publish)
         elif publish:
             report.release = last_release(ws)
         for year, (tables, _) in steps.items():
@@ -146,7 +146,7 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
 
 
 def _run_dagster(
-    ws: Workspace, todo: dict[int, tuple[list[str], list[str]]], report: RunReport, *, publish: bool
+    ws: Workspace, due: dict[int, tuple[list[str], list[str]]], report: RunReport, *, publish: bool
 ) -> None:
     """One Dagster run per data year, and one for the release."""
     from pipelines.assets import RELEASE, estimates_key, table_key
@@ -156,7 +156,7 @@ def _run_dagster(
     with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
         definitions = build_definitions(ws)
         one_year = definitions.resolve_job_def("one_year")
-        for year, (tables, active) in todo.items():
+        for year, (tables, active) in due.items():
             keys = [*(table_key(t) for t in tables), *(estimates_key(p) for p in active)]
             result = one_year.execute_in_process(
                 partition_key=str(year),
