@@ -90,7 +90,7 @@ def read_codebook(path: Path, *, source: str) -> Codebook:
             warnings.simplefilter("ignore")
             ddi = readers.read_ipums_ddi(path)
         cases = _stated_cases(path)
-    except (ElementTree.ParseError, EOFError, OSError, AttributeError, KeyError, ValueError, NotImplementedError) as e:
+    except (ElementTree.ParseError, EOFError, OSError, AttributeError, KeyError, ValueError, RuntimeError) as e:
         raise InputError(
             f"this is not a readable IPUMS codebook (DDI): {type(e).__name__} {e}.", source=source, file=path.name
         ) from e
