@@ -119,7 +119,7 @@ def estimate(
     if acs5_persons is None or puma_allocation is None or year not in PREDICTOR.years:
         return empty().drop("year")
     window = five_years(acs5_persons, puma_allocation, year, by_code=reproduce.pumas_by_code)
-    areas = reproduce.allocation(puma_allocation)
+    areas = reproduce.allocation(window.allocation)
     found = share_estimates(window.records, areas, [SHARE], weights=PERSON_WEIGHTS, sample="acs5")
     found = owed_groups(found, window.records, SHARE.filters, SHARE.groupings)
     return found.with_columns(pl.lit(window.reference_period).alias("reference_period"))
@@ -134,7 +134,6 @@ def explain(cell: Cell, *, year: int, acs5_persons: pl.LazyFrame, puma_allocatio
         cell,
         SHARE,
         five_years(acs5_persons, puma_allocation, year),
-        puma_allocation,
         weights=PERSON_WEIGHTS,
         tables=("acs5_persons", "puma_allocation"),
     )

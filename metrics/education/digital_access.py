@@ -201,7 +201,7 @@ def estimate(
     if acs5_households is None or puma_allocation is None or year not in PREDICTOR.years:
         return empty().drop("year")
     window = five_years(acs5_households, puma_allocation, year)
-    allocation = acs_reference.Reproduce(place_quality=reproduce.place_quality).allocation(puma_allocation)
+    allocation = acs_reference.Reproduce(place_quality=reproduce.place_quality).allocation(window.allocation)
     units = by_unit(window.records, allocation, copies=reproduce.copies)
     found = share_estimates(units.records, units.allocation, [SHARE], weights=WEIGHTS, sample="acs5")
     found = owed_groups(found, window.records, SHARE.filters, SHARE.groupings)
@@ -217,12 +217,11 @@ def explain(cell: Cell, *, year: int, acs5_households: pl.LazyFrame, puma_alloca
     households of the row (null for those of no named county). At the county level a row with a county has afact 1.
     """
     window = five_years(acs5_households, puma_allocation, year)
-    units = by_unit(window.records, puma_allocation)
+    units = by_unit(window.records, window.allocation)
     told = explain_share(
         cell,
         SHARE,
-        replace(window, records=units.records),
-        units.allocation.lazy(),
+        replace(window, records=units.records, allocation=units.allocation.lazy()),
         weights=WEIGHTS,
         tables=("acs5_households", "puma_allocation"),
     )

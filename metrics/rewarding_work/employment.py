@@ -97,7 +97,7 @@ def estimate(
         if records is None or puma_allocation is None or year not in _years(sample):
             continue
         window = _window(sample, records, puma_allocation, year)
-        found = share_estimates(window.records, puma_allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)
+        found = share_estimates(window.records, window.allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)
         frames.append(found.with_columns(pl.lit(window.reference_period).alias("reference_period")))
     return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(_KEY, pl.String))
 
@@ -121,7 +121,6 @@ def explain(
         cell,
         spec,
         _window(cell.sample, records, puma_allocation, year),
-        puma_allocation,
         weights=PERSON_WEIGHTS,
         tables=(f"{cell.sample}_persons", "puma_allocation"),
     )
@@ -135,4 +134,5 @@ def _years(sample: str) -> tuple[int, ...]:
 
 
 def _window(sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Window:
-    return one_year(records, year) if sample == "acs1" else five_years(records, allocation, year)
+    window = one_year if sample == "acs1" else five_years
+    return window(records, allocation, year)

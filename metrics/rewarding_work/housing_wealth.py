@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from metrics.allocation import without_former_pumas
 from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows
 from metrics.deviation import Deviation, PublishedRow
@@ -212,7 +213,7 @@ def compute(
     """`estimate`, or with `reproduce` as the reference has it."""
     if acs1_households is None or puma_allocation is None:
         return empty().drop("year")
-    areas = Areas.of(puma_allocation)
+    areas = Areas.of(without_former_pumas(puma_allocation))
     held = holdings(acs1_households, areas, replicates=reproduce == OURS)
     frames = []
     for grouping, ages in ((EVERYBODY, held.of_all_ages()), (BY_AGE, held)):
@@ -240,7 +241,7 @@ def explain(cell: Cell, *, year: int, acs1_households: pl.LazyFrame, puma_alloca
     (weights).
     """
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
-    pairs = puma_allocation.filter(here).sort("puma").collect()
+    pairs = without_former_pumas(puma_allocation).filter(here).sort("puma").collect()
     tables = ("acs1_households", "puma_allocation")
     if pairs.is_empty():
         text = f"{cell.metric} is missing: no PUMA lies in the area"

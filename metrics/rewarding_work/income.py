@@ -213,7 +213,7 @@ def estimate(
             continue
         spec = SPECS[sample]
         window = _window(sample, records, puma_allocation, year, reproduce)
-        areas = reproduce.allocation(puma_allocation)
+        areas = reproduce.allocation(window.allocation)
         found = quantile_estimates(window.records, areas, spec, weights=HOUSEHOLD_WEIGHTS, sample=sample)
         found = owed_groups(found, window.records, spec.filters, spec.groupings)
         frames.append(found.with_columns(pl.lit(window.reference_period).alias("reference_period")))
@@ -239,7 +239,6 @@ def explain(
         cell,
         SPECS[cell.sample],
         _window(cell.sample, records, puma_allocation, year, OURS),
-        puma_allocation,
         weights=HOUSEHOLD_WEIGHTS,
         tables=(f"{cell.sample}_households", "puma_allocation"),
     )
@@ -251,5 +250,5 @@ def _years(sample: str) -> tuple[int, ...]:
 
 def _window(sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, reproduce: Reproduce) -> Window:
     if sample == "acs1":
-        return one_year(records, year)
+        return one_year(records, allocation, year)
     return five_years(records, allocation, year, by_code=reproduce.pumas_by_code)
