@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -12,6 +12,7 @@ import polars as pl
 from metrics.deviation import Deviation
 from schemas.estimate import ESTIMATE, Limits
 from schemas.labels import ALL, LEVELS, SAMPLES, SUBGROUPS, Level
+from schemas.microdata import RecordUse
 
 Pillar = Literal["rewarding_work", "education", "neighborhoods", "health", "governance"]
 PILLARS: Final[dict[Pillar, str]] = {
@@ -138,12 +139,16 @@ Estimator = Callable[..., pl.DataFrame]
 
 @dataclass(frozen=True)
 class Entry:
-    """A predictor of the catalog with its functions; `estimate` is None while the predictor is not built yet."""
+    """A predictor of the catalog with its functions; `estimate` is None while the predictor is not built yet.
+
+    `microdata` says, by table, what it uses of microdata.
+    """
 
     predictor: Predictor
     estimate: Estimator | None
     explain: Callable[..., Any] | None
     deviations: tuple[Deviation, ...] = ()
+    microdata: Mapping[str, RecordUse] = field(default_factory=dict)
 
     @property
     def built(self) -> bool:

@@ -109,6 +109,7 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     seen = ws.progress
     if undeclared := missing_modules():
         raise MobilityError(f"predictors ask for tables that no source declares: {', '.join(undeclared)}.")
+    ws.predictors = tuple(predictors)
     steps = plan(predictors, years)
 
     def watch(stage: str, name: str, status: str) -> None:

@@ -15,6 +15,7 @@ from metrics.cells import EVERYBODY, Filter
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
 from metrics.identified_counties import MARK, by_unit
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import Weights
 from metrics.shared import CONNECTICUT, FIVE_YEARS, NEW_PUMAS, SAMPLING_AREAS
@@ -83,6 +84,10 @@ SHARE: Final = ShareSpec(
     (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.HOUSEHOLD_INCOME),
     suppress_by="n",
 )
+
+
+# Without county codes (the Census Bureau's form) households are allocated by their PUMA.
+MICRODATA: Final = {"acs5_households": used_by(SHARE, WEIGHTS, optional=["countyfip"])}
 
 
 @dataclass(frozen=True)

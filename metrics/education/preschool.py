@@ -14,6 +14,7 @@ from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
 from metrics.shared import ACS5_YEARS, CONNECTICUT, FIVE_YEARS, NEW_PUMAS, PUMA_MIX_2014, SAMPLING_AREAS
@@ -70,6 +71,8 @@ SHARE: Final = ShareSpec(
     pl.col("gradeatt") == 1,
     (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.HOUSEHOLD_INCOME),
 )
+
+MICRODATA: Final = {"acs5_persons": used_by(SHARE, PERSON_WEIGHTS)}
 
 DEVIATIONS: Final = (
     *acs_deviations(

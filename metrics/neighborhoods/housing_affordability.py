@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from metrics.affordability_account import decisions, formula, no_puma, notes, recomputed, steps
-from metrics.affordable_homes import GROUPS, LEVELS, Tally, tally
+from metrics.affordable_homes import COLUMNS, GROUPS, LEVELS, Tally, tally
 from metrics.allocation import SCALE, without_former_pumas
 from metrics.areas import GEO_KEY, PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows, sampled
@@ -22,6 +22,7 @@ from metrics.replication import Integers, ratio
 from metrics.shared import ACS1_YEARS, CONNECTICUT, NEW_PUMAS, SAMPLING_AREAS
 from schemas.estimate import empty
 from schemas.labels import TENURE
+from schemas.microdata import RecordUse
 
 INCOMES = {30: "extremely low", 50: "very low", 80: "low"}
 SUBGROUPS: dict[str, tuple[str, ...]] = {"tenure": TENURE}
@@ -89,6 +90,8 @@ BY_TENURE: Final = Grouping("tenure", TENURE, pl.col("ownershp").replace_strict(
 
 # Metric -> (income level, whether an occupied home must be lived in by a low-income household to count).
 _METRICS: Final = {m.column: (int(m.column.split("_")[-2]), "available" in m.column) for m in PREDICTOR.metrics}
+
+MICRODATA: Final = {"acs1_households": RecordUse(COLUMNS)}
 
 DEVIATIONS: Final = (
     Deviation(

@@ -11,6 +11,7 @@ from metrics.acs_deviations import acs_deviations
 from metrics.acs_window import Window, five_years, one_year
 from metrics.cells import EVERYBODY
 from metrics.explanation import Cell, Explanation
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
 from metrics.shared import (
@@ -80,6 +81,12 @@ BY_GROUP: Final = ShareSpec(
     EMPLOYED,
     (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.GENDER, acs_recodes.DISABILITY),
 )
+
+
+MICRODATA: Final = {
+    "acs1_persons": used_by(OVERALL, PERSON_WEIGHTS),
+    "acs5_persons": used_by(BY_GROUP, PERSON_WEIGHTS),
+}
 
 
 def estimate(

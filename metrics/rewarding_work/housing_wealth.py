@@ -13,13 +13,14 @@ from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation
-from metrics.home_values import AGE, RACES, Pooled, holdings
+from metrics.home_values import AGE, COLUMNS, RACES, Pooled, holdings
 from metrics.home_values_account import decisions, formula, notes, recomputed, steps
 from metrics.home_values_reference import pooled_as_identified
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ACS1_YEARS, CONNECTICUT, NEW_PUMAS, SAMPLING_AREAS
 from schemas.estimate import empty
 from schemas.labels import HOUSEHOLDER_AGE
+from schemas.microdata import RecordUse
 
 GROUPS = {
     "black_nh": "Black, non-Hispanic",
@@ -92,6 +93,8 @@ PREDICTOR = Predictor(
     ),
     breaks=((2022, CONNECTICUT), (2022, NEW_PUMAS)),
 )
+
+MICRODATA: Final = {"acs1_households": RecordUse(COLUMNS)}
 
 DEVIATIONS: Final = (
     Deviation(

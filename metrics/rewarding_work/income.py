@@ -15,6 +15,7 @@ from metrics.acs_window import Window, five_years, one_year
 from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.quantile_account import explain_quantile
 from metrics.quantiles import QuantileSpec, quantile_estimates
@@ -98,6 +99,8 @@ BY_GROUP: Final = QuantileSpec(
     FILTERS, INCOME, PROBABILITIES, (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.GENDER)
 )
 SPECS: Final = {"acs1": OVERALL, "acs5": BY_GROUP}
+
+MICRODATA: Final = {f"{sample}_households": used_by(spec, HOUSEHOLD_WEIGHTS) for sample, spec in SPECS.items()}
 
 DEVIATIONS: Final = (
     *acs_deviations(
