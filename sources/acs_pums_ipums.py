@@ -50,8 +50,9 @@ SOURCE: Final = Source(
     access=Access.API_KEY,
     vintages=tuple(_vintage(sample) for sample in SAMPLES),
     recipe=(
-        "Register at IPUMS USA. With the key of the account (IPUMS_API_KEY) one extract per sample is ordered, with what "
-        "the predictors of the run need, and a later run that needs more orders another one; or create an extract there."
+        "Register at IPUMS USA. With the key of the account (IPUMS_API_KEY) one extract per sample is ordered, with "
+        "what the predictors of the run need, and a later run that needs more orders another one; or create an "
+        "extract there."
     ),
     usual_release="1-year samples in autumn, 5-year samples early in the year, some weeks after the Census Bureau",
 )
