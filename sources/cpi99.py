@@ -46,7 +46,7 @@ SOURCE: Final = Source(
         Vintage(
             VINTAGE,
             files=(SourceFile(FILE, "csv"),),
-            data_years=(),
+            data_years=DATA_YEARS,
             note="Optional: no published figure needs it.",
         ),
     ),
