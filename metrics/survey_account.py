@@ -121,7 +121,7 @@ def filter_steps(
     steps = [Step("records of the file", national[0] + lost, national[0] + lost)]
     if lost:
         years = " and ".join(str(y) for y in window.left_out["survey_year"].unique().sort())
-        note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no crosswalk exists"
+        note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no table is at hand"
         steps.append(Step("PUMAs with a crosswalk", national[0] + lost, national[0], note))
     for step, before, after in zip(filters, national[:-1], national[1:], strict=True):
         steps.append(Step(step.name, before, after))

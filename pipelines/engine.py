@@ -23,6 +23,8 @@ from sources.registry import all_sources
 
 Status = Literal["built", "unchanged", "owed", "kept"]
 
+_LISTED = 20  # areas named per cell where intervals have no width
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -220,5 +222,18 @@ def _tallies(frame: pl.DataFrame) -> dict[str, Any]:
         .len()
         .sort("metric", "level", "sample", "reason")
     )
-    zero_width = frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null()).height
-    return {"quality": quality.to_dicts(), "reasons": reasons.to_dicts(), "zero_width_intervals": zero_width}
+    zero_width = (
+        frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null())
+        .group_by("metric", "level", "sample", "subgroup_type", "subgroup")
+        .agg(
+            pl.len(),
+            pl.concat_str("state", "geo").sort().head(_LISTED).str.join(", ").alias("areas"),
+        )
+        .sort("metric", "level", "sample", "subgroup_type", "subgroup")
+    )
+    return {
+        "quality": quality.to_dicts(),
+        "reasons": reasons.to_dicts(),
+        "zero_width_intervals": int(zero_width["len"].sum()),
+        "zero_width": zero_width.to_dicts(),
+    }
