@@ -26,6 +26,7 @@ from metrics.shared import (
 )
 from metrics.survey import ShareSpec, share_estimates
 from metrics.survey_account import explain_share
+from schemas.estimate import empty
 from schemas.labels import DISABILITY, GENDER, RACE_ETHNICITY
 
 PREDICTOR = Predictor(
@@ -109,7 +110,7 @@ def estimate(
         window = of_sample(sample, records, puma_allocation, year)
         found = share_estimates(window.records, window.allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)
         frames.append(found.with_columns(pl.lit(window.reference_period).alias("reference_period")))
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(_KEY, pl.String))
+    return pl.concat(frames) if frames else empty().drop("year")
 
 
 def explain(
@@ -134,6 +135,3 @@ def explain(
         weights=PERSON_WEIGHTS,
         tables=(f"{cell.sample}_persons", "puma_allocation"),
     )
-
-
-_KEY: Final = ("level", "state", "geo", "subgroup_type", "subgroup", "metric", "sample")
