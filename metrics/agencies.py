@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from metrics.explanation import Decision, Explanation, Step
+from schemas.vintages import RENAMED_COUNTIES
 
 AREA: Final = ("level", "state", "geo")
 PER: Final = 100_000
@@ -21,8 +22,6 @@ FEW_EVENTS: Final = 20
 
 STATE_POLICE: Final = "state police"
 COUNTIES: Final = tuple(f"county_{i}" for i in range(1, 6))
-# The agency list keeps these counties' codes of before 2015: (state, former code) -> code.
-RENAMED: Final = {("46", "113"): "102", ("02", "270"): "158"}
 # City names that the agency list spells in its own way: (state, place) -> its spelling.
 CITY_SPELLINGS: Final = {
     ("06", "65042"): "ventura",
@@ -43,7 +42,7 @@ class Reproduce:
     """What the reference does and we do not. All false: our own way."""
 
     former_county_codes: bool = False
-    """Leave the two counties of `RENAMED` without agencies."""
+    """Leave the two renamed counties without agencies: the agency list keeps their codes of before 2015."""
 
 
 def located(agencies: pl.DataFrame) -> pl.DataFrame:
@@ -72,7 +71,9 @@ def county_members(agencies: pl.DataFrame, people: pl.DataFrame, reproduce: Repr
     )
     if reproduce is None or not reproduce.former_county_codes:
         renamed = pl.DataFrame(
-            [(state, old, new) for (state, old), new in RENAMED.items()], schema=["state", "geo", "new"], orient="row"
+            [(old[:2], old[2:], new[2:]) for old, new in RENAMED_COUNTIES.items()],
+            schema=["state", "geo", "new"],
+            orient="row",
         )
         pairs = pairs.join(renamed, on=["state", "geo"], how="left", validate="m:1").with_columns(
             pl.coalesce("new", "geo").alias("geo")

@@ -12,6 +12,7 @@ from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from schemas.estimate import empty
 from schemas.labels import ALL
+from schemas.vintages import RENAMED_COUNTIES
 
 METRIC: Final = "ratio_population_pc_physician"
 YEARS: Final = (2014, 2015, 2016, 2017, 2018, 2019, 2020, 2021)
@@ -57,8 +58,6 @@ MARGINAL_BELOW: Final = 0.4
 WEAK_BELOW: Final = 0.6
 # The change by one physician where the ratio is 0 cannot be computed; the largest there is stands for it (one of one).
 LARGEST_CHANGE: Final = 0.5
-# Areas renamed in 2015: the source has them under the later codes in all years.
-RENAMED_2015: Final[dict[tuple[str, str], str]] = {("46", "102"): "113", ("02", "158"): "270"}
 
 
 @dataclass(frozen=True)
@@ -209,8 +208,9 @@ def compute(
 def _joined(physicians: pl.LazyFrame, spine: pl.LazyFrame, year: int, reproduce: Reproduce) -> pl.LazyFrame:
     """The counties of the spine with physicians and the population to divide: state, geo, physicians, population."""
     if year == 2014 and not reproduce.codes_of_2014:
+        # The source has renamed counties under the later codes in all years.
         earlier = pl.DataFrame(
-            [(state, later, code) for (state, later), code in RENAMED_2015.items()],
+            [(later[:2], later[2:], code[2:]) for code, later in RENAMED_COUNTIES.items()],
             schema=["state", "geo", "earlier"],
             orient="row",
         ).lazy()
