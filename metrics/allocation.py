@@ -194,8 +194,8 @@ def _codes_of_year(rows: pl.DataFrame, year: int) -> pl.DataFrame:
     """County rows with the codes of the year; place rows unchanged."""
     county = pl.col("level") == "county"
     geo = pl.col("geo")
-    for before, since in RENAMED_COUNTIES.items():
-        source, target = (before, since) if year >= RENAMED_SINCE else (since, before)
+    for old, new in RENAMED_COUNTIES.items():
+        source, target = (old, new) if year >= RENAMED_SINCE else (new, old)
         renamed = county & (pl.col("state") == source[:2]) & (pl.col("geo") == source[2:])
         geo = pl.when(renamed).then(pl.lit(target[2:])).otherwise(geo)
     rows = rows.with_columns(geo.alias("geo"))
