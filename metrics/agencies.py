@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import polars as pl
 
 from metrics.explanation import Decision, Explanation, Step
+from metrics.review import Review, above, changes
 
 AREA: Final = ("level", "state", "geo")
 PER: Final = 100_000
@@ -281,22 +283,23 @@ def in_universe(rows: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
     return rows.join(spine, on=AREA, how="semi")
 
 
-def year_on_year(before: pl.DataFrame, after: pl.DataFrame, *, factor: float = 2.0) -> pl.DataFrame:
-    """Figures that more than doubled or halved from one year to the next: mostly agencies that came or went.
-
-    Both frames have state, geo, value and optionally other key columns; returns the key, `before`, `after`, `ratio`.
-    A rise from nothing is among them, with a null ratio; nothing in both years is no change.
-    """
-    key = [c for c in before.columns if c != "value"]
-    both = (
-        before.rename({"value": "before"})
-        .join(after.rename({"value": "after"}), on=key, how="inner", validate="1:1")
-        .drop_nulls(["before", "after"])
-        .with_columns(ratio=_quotient(pl.col("after"), pl.col("before")))
+def reviews(bounds: Mapping[str, tuple[float, float]]) -> tuple[Review, ...]:
+    """What a person should look at in rates of reported events; `bounds` as in `metrics.review.above`."""
+    metrics = tuple(bounds)
+    return (
+        Review(
+            "year_on_year",
+            "Rates for everybody that more than doubled or halved from the year before: mostly agencies that came or "
+            "went.",
+            partial(changes, metrics=metrics),
+            looks_back=True,
+        ),
+        Review(
+            "plausible_rates",
+            "Rates above what is plausible; they are published all the same.",
+            partial(above, bounds=bounds),
+        ),
     )
-    risen = (pl.col("before") == 0) & (pl.col("after") > 0)
-    changed = (pl.col("ratio") > factor) | (pl.col("ratio") < 1 / factor)
-    return both.filter(changed.fill_null(False) | risen).sort(key)
 
 
 def losses(agencies: pl.DataFrame, members: pl.DataFrame, events: pl.DataFrame, what: str) -> tuple[Step, ...]:

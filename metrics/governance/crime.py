@@ -71,6 +71,11 @@ PREDICTOR = Predictor(
 RATES: Final[dict[str, str]] = {"rate_crime_violent": "violent", "rate_crime_property": "property"}
 """Published column -> class of offenses."""
 
+# A violent offense for each tenth resident, a property offense for each seventh.
+REVIEWS: Final = police.reviews(
+    {"rate_crime_violent": (10_000.0, 10_000.0), "rate_crime_property": (15_000.0, 15_000.0)}
+)
+
 
 @dataclass(frozen=True)
 class Reproduce(police.Reproduce):

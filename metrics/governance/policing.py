@@ -73,6 +73,9 @@ PREDICTOR = Predictor(
     breaks=((2022, CONNECTICUT + NIBRS_CONNECTICUT),),
 )
 
+# An arrest for each fifth young person; in a group, more arrests than young people.
+REVIEWS: Final = police.reviews({RATE: (20_000.0, 100_000.0)})
+
 _AGES: Final = ("male_10_14", "male_15_17", "female_10_14", "female_15_17")
 
 
