@@ -22,6 +22,8 @@ FEW_EVENTS: Final = 20
 """Rates on fewer events are called unreliable in vital statistics; `explain` says so, quality does not."""
 
 STATE_POLICE: Final = "state police"
+FACTS: Final = ("core_city", "population", "months")
+"""What is known of an agency and goes with it into the areas it serves."""
 COUNTIES: Final = tuple(f"county_{i}" for i in range(1, 6))
 # The agency list keeps these counties' codes of before 2015: (state, former code) -> code.
 RENAMED: Final = {("46", "113"): "102", ("02", "270"): "158"}
@@ -62,16 +64,12 @@ def located(agencies: pl.DataFrame) -> pl.DataFrame:
 
 
 def county_members(agencies: pl.DataFrame, people: pl.DataFrame, reproduce: Reproduce | None = None) -> pl.DataFrame:
-    """Agencies by county served: level, state, geo, ori, core_city, population, share (of the agency's events).
+    """Agencies by county served: level, state, geo, ori, `FACTS`, share (of the agency's events).
 
     `people` has level, state, geo, people. An agency's events are shared out by the people of those of its counties
     that are in `people`; pairs with other counties are left out.
     """
-    pairs = (
-        located(agencies)
-        .unpivot(on=COUNTIES, index=["ori", "state", "core_city", "population"], value_name="geo")
-        .drop_nulls("geo")
-    )
+    pairs = located(agencies).unpivot(on=COUNTIES, index=["ori", "state", *FACTS], value_name="geo").drop_nulls("geo")
     if reproduce is None or not reproduce.former_county_codes:
         renamed = pl.DataFrame(
             [(state, old, new) for (state, old), new in RENAMED.items()], schema=["state", "geo", "new"], orient="row"
@@ -84,7 +82,7 @@ def county_members(agencies: pl.DataFrame, people: pl.DataFrame, reproduce: Repr
     together = pl.col("people").sum().over("ori")
     # An agency with one county has all of it, be it without people.
     share = pl.when(pl.len().over("ori") == 1).then(1.0).otherwise(_quotient(pl.col("people"), together))
-    return served.select(*AREA, "ori", "core_city", "population", share.alias("share")).sort(*AREA, "ori")
+    return served.select(*AREA, "ori", *FACTS, share.alias("share")).sort(*AREA, "ori")
 
 
 def place_members(agencies: pl.DataFrame, county_place: pl.DataFrame, spine: pl.DataFrame, year: int) -> pl.DataFrame:
@@ -114,8 +112,7 @@ def place_members(agencies: pl.DataFrame, county_place: pl.DataFrame, spine: pl.
         "state",
         "geo",
         "ori",
-        "core_city",
-        "population",
+        *FACTS,
         pl.lit(1.0).alias("share"),
     ).sort(*AREA, "ori")
 
@@ -217,15 +214,12 @@ def rate(count: pl.Expr, people: pl.Expr, quality: pl.Expr) -> pl.Expr:
 
 def reason(year: int, people: pl.Expr, *, group: bool = False) -> pl.Expr:
     """Why a rate (column `value`) is missing or its quality lowered; reads the columns of `coverage`."""
-    nobody = pl.col("agencies").is_null()
-    former = (pl.col("level") == "county") & (pl.col("state") == _CONNECTICUT)
-    on_former = former if _REGIONS_SINCE <= year < _REGIONS_IN_AGENCY_LIST else pl.lit(False)
     missing = pl.col("value").is_null()
     return (
-        pl.when(missing & nobody & on_former)
-        .then(pl.lit("source on old counties"))
-        .when(missing & (nobody | (pl.col("agencies_reporting") == 0)))
-        .then(pl.lit("area not covered by source"))
+        pl.when(missing & pl.col("agencies").is_null())
+        .then(_nobody(year))
+        .when(missing & (pl.col("agencies_reporting") == 0))
+        .then(pl.lit("no records at source"))
         .when(missing & (people == 0))
         .then(pl.lit("group not present" if group else "denominator is zero"))
         .when(missing & (people < FEWEST_PEOPLE))
@@ -235,6 +229,13 @@ def reason(year: int, people: pl.Expr, *, group: bool = False) -> pl.Expr:
         .when(pl.col("quality") > 1)
         .then(pl.lit("low coverage"))
     )
+
+
+def _nobody(year: int) -> pl.Expr:
+    """Why an area has no agency."""
+    former = (pl.col("level") == "county") & (pl.col("state") == _CONNECTICUT)
+    on_former = former if _REGIONS_SINCE <= year < _REGIONS_IN_AGENCY_LIST else pl.lit(False)
+    return pl.when(on_former).then(pl.lit("source on old counties")).otherwise(pl.lit("area not covered by source"))
 
 
 def described(year: int) -> list[pl.Expr]:
@@ -259,7 +260,8 @@ def counting_error(value: pl.Expr, count: pl.Expr) -> list[pl.Expr]:
 def served_rows(areas: pl.DataFrame, metric: str, year: int) -> pl.DataFrame:
     """Rows of `Estimate` with the share of people served by agencies that report.
 
-    Quality 1 if the population of every agency is known, else 2.
+    It is 0 where there are agencies and none reports, and missing without agencies, or if they serve nobody: a campus,
+    or agencies of which the population is not known. Quality 1 if the population of every agency is known, else 2.
     """
     value, known = pl.col("served"), pl.col("population_known")
     return areas.select(
@@ -270,8 +272,10 @@ def served_rows(areas: pl.DataFrame, metric: str, year: int) -> pl.DataFrame:
         value.alias("value"),
         pl.when(value.is_not_null()).then(pl.when(known).then(1).otherwise(2)).cast(pl.Int8).alias("quality"),
         *described(year),
-        pl.when(value.is_null())
-        .then(pl.lit("area not covered by source"))
+        pl.when(value.is_null() & pl.col("agencies").is_not_null())
+        .then(pl.lit("denominator is zero"))
+        .when(value.is_null())
+        .then(_nobody(year))
         .when(~known)
         .then(pl.lit("low coverage"))
         .alias("reason"),
@@ -355,7 +359,7 @@ def explain_served(
 ) -> Explanation:
     """How the share of people served by reporting agencies came about. `mine` are the agencies of the area."""
     inputs = mine.with_columns(reports=pl.col("ori").is_in(reporting.to_list())).select(
-        "ori", "core_city", "reports", pl.col("share").alias("weight"), "population"
+        "ori", "core_city", "months", "reports", pl.col("share").alias("weight"), "population"
     )
     served = pl.col("weight") * pl.col("population")
     everyone = float(inputs.select(served.sum()).item())

@@ -311,7 +311,7 @@ def test_reviews_are_declared_for_the_published_rates(module):
     known = figures((2022, "001", ALL, 1e6)).with_columns(numerator=pl.lit(1.0), denominator=pl.lit(2.0))
     for rate in rates:
         here = known.with_columns(metric=pl.lit(rate))
-        risen = pl.concat([here, here.with_columns(year=pl.lit(2021), value=pl.lit(1.0))])
+        risen = pl.concat([here, here.with_columns(year=pl.lit(2021, pl.Int64), value=pl.lit(1.0))])
         assert all(review.find(risen).height == 1 for review in entry.reviews)
     unpublished = known.with_columns(metric=pl.lit(module.COVERAGE))
     assert all(review.find(unpublished).is_empty() for review in entry.reviews)
@@ -588,7 +588,7 @@ def test_crime_rates_and_why_they_are_missing():
     columns = ["geo", "value", "quality", "n", "numerator", "denominator", "reason"]
     assert rows.filter(pl.col("metric") == RATES[1]).select(columns).rows() == [
         ("001", 3 / 30_000 * 100_000, 3, 1, 3.0, 30_000.0, "low coverage"),
-        ("003", None, None, 0, 0.0, 500.0, "area not covered by source"),
+        ("003", None, None, 0, 0.0, 500.0, "no records at source"),
         ("005", None, None, 1, 0.0, 29.0, "too few people"),
         ("007", None, None, 1, 1.0, 0.0, "denominator is zero"),
         ("009", None, None, None, None, 10.0, "area not covered by source"),
@@ -598,6 +598,41 @@ def test_crime_rates_and_why_they_are_missing():
     assert (violent["value"], violent["quality"], violent["se"]) == (0.0, 3, None)
     served = rows.filter(pl.col("metric") == crime.COVERAGE).select("geo", "value", "quality").rows()
     assert served == [("001", 0.5, 1), ("003", 0.0, 1), ("005", 1.0, 1), ("007", 1.0, 1), ("009", None, None)]
+
+
+def test_the_share_of_people_covered_says_why_it_is_missing_or_zero():
+    """Silent agencies give 0; agencies that serve nobody known have no share; without agencies there is nothing."""
+    listed = table(
+        agency("A", "001", population=50), agency("B", "003", population=50), agency("C", "005", population=None)
+    )
+    areas = people(c001=300, c003=300, c005=300, c007=300)
+    spine = county_spine("001", "003", "005", "007")
+    rows = crime.compute(offenses(("A", "arson", 1), ("C", "arson", 1)), listed, areas, None, spine, 2021)
+    assert rows.filter(pl.col("metric") == "coverage_crime").select("geo", "value", "quality", "reason").rows() == [
+        ("001", 1.0, 1, None),
+        ("003", 0.0, 1, None),
+        ("005", None, None, "denominator is zero"),
+        ("007", None, None, "area not covered by source"),
+    ]
+
+
+def test_a_trace_shows_which_silent_agencies_say_that_they_reported():
+    listed = table(
+        *(agency("A", "001", months=12), agency("B", "001", months=12), agency("C", "001", months=0)),
+        agency("D", "001", months=None),
+    )
+    told = crime.explain(
+        Cell(2021, "county", "37", "001", "all", ALL, "rate_crime_violent", "nibrs"),
+        year=2021,
+        nibrs_offenses=offenses(("A", "sex offenses - rape", 1)).lazy(),
+        nibrs_agencies=listed.lazy(),
+        acs_area_population=people(c001=300).lazy(),
+        county_place=None,
+        spine=county_spine("001").lazy(),
+    )
+    assert told.inputs.select("ori", "reports", "months").rows() == [
+        *(("A", True, 12), ("B", False, 12), ("C", False, 0), ("D", False, None)),
+    ]
 
 
 def test_exactly_thirty_people_are_enough():
