@@ -46,13 +46,30 @@ YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
-def settings_for(data: str | None, profile: ProfileName | None = None, states: str | None = None) -> Settings:
+SubstituteOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Let another source stand in for a predictor's own where it can: chr (County Health Rankings: physicians "
+        "of 2019, injury deaths of 2020), or none. Such figures carry its name as their sample. Default of build: "
+        "none; of rebuild: as last built."
+    ),
+]
+
+
+def settings_for(
+    data: str | None,
+    profile: ProfileName | None = None,
+    states: str | None = None,
+    substitute: str | None = None,
+) -> Settings:
     """Settings from the environment, overridden by the command line; the profile defaults to the data root's own."""
     changes: dict[str, Any] = {}
     if data is not None:
         changes["data"] = data
     if states is not None:
         changes["states"] = states
+    if substitute is not None:
+        changes["substitute"] = substitute
     given = Settings()
     settings = given.model_copy(update=changes)
     if profile is not None:
@@ -121,7 +138,8 @@ def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, 
             task = bar.add_task("writing synthetic sources", total=1)
             settings = prepare(settings)
             bar.update(task, completed=1, description="synthetic sources written")
-        steps = plan(predictors, years)
+        workspace = Workspace(settings, force=force)
+        steps = plan(predictors, years, workspace)
         if not steps:
             raise MobilityError("none of these predictors is published for these years.")
         total = sum(len(tables) + len(active) for tables, active in steps.values()) + 1
@@ -135,7 +153,8 @@ def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, 
                 if status.startswith("failed"):
                     bar.console.print(f"[red]failed[/red] {name}: {status.removeprefix('failed: ')}", highlight=False)
 
-        report = run(Workspace(settings, progress=progress, force=force), predictors, years)
+        workspace.progress = progress
+        report = run(workspace, predictors, years)
         bar.update(task, description="done", completed=total)
     _summary(settings, report, time.monotonic() - began)
     if report.failed or report.release is None:
@@ -188,6 +207,7 @@ def build(
     states: StatesOption = None,
     predictors: Annotated[str | None, typer.Option(help="Only these predictors, separated by commas.")] = None,
     data: DataOption = None,
+    substitute: SubstituteOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if an input is owed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
 ) -> None:
@@ -196,8 +216,9 @@ def build(
     What has not changed since the last build is not computed again. An input that cannot be had does not stop the rest:
     its estimates are null with reason "input owed", and the list of what is owed stands at the end.
     """
+    settings = settings_for(data, profile, states, substitute)
     _run(
-        settings_for(data, profile, states),
+        settings if settings.substitute else settings.model_copy(update={"substitute": "none"}),
         parse_predictors(predictors),
         parse_years(years),
         strict=strict,
@@ -212,11 +233,12 @@ def rebuild(
     data: DataOption = None,
     profile: ProfileOption = None,
     states: StatesOption = None,
+    substitute: SubstituteOption = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
 ) -> None:
     """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
     _run(
-        as_last_built(settings_for(data, profile, states)),
+        as_last_built(settings_for(data, profile, states, substitute)),
         parse_predictors(predictor),
         parse_years(years),
         strict=False,

@@ -20,7 +20,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         description="Publish what has been estimated as a release.",
     )
     return dg.Definitions(
-        assets=all_assets(),
+        assets=all_assets(workspace),
         jobs=[by_year, publish],
         resources={"workspace": workspace},
         executor=dg.in_process_executor,

@@ -8,6 +8,7 @@ from metrics.catalog import catalog
 from outputs.about import InputFile, ReleaseMeta, SourceNote
 from outputs.release import ReleaseReport, publish
 from pipelines.code_version import code_version
+from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
 from sources.registry import all_sources
@@ -52,14 +53,15 @@ def _state(ws: Workspace) -> Path:
 
 def ingredients(ws: Workspace) -> str:
     """A hash of everything a release of this data root would be made from."""
+    entries = entries_as_made(ws)
     accounts = {
         f"{key} {year}": (account.fingerprint, account.content_hash)
-        for key, entry in catalog().items()
+        for key, entry in entries.items()
         if entry.built
         for year in ws.years("estimates", key)
         if (account := ws.account("estimates", key, year)) is not None
     }
-    declared = [repr(entry.predictor) for entry in catalog().values()]
+    declared = [repr(entry.predictor) for entry in entries.values()]
     sources = [repr(source) for source in all_sources().values()]
     return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile)
 
@@ -96,7 +98,8 @@ def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
     years: set[int] = set()
     tables: set[tuple[str, int]] = set()
     versions: dict[str, str] = {}
-    for key, entry in catalog().items():
+    entries = entries_as_made(ws)
+    for key, entry in entries.items():
         if not entry.built:
             continue
         for year in ws.years("estimates", key):
@@ -136,6 +139,7 @@ def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
         ws.root / "published",
         meta,
         name=name,
+        entries=entries,
         scratch=ws.scratch,
     )
     _state(ws).write_text(json.dumps({"name": report.name, "ingredients": ingredients(ws)}))

@@ -13,6 +13,7 @@ from pipelines.engine import estimates_are_fresh, input_frames
 from pipelines.release import last_release, provenance
 from pipelines.sample import prepare
 from pipelines.settings import Settings
+from pipelines.substitutes import entry_as_made
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import KEY
@@ -71,6 +72,8 @@ def trace_figure(
     metric = max((m.column for m in predictor.metrics if metric.startswith(m.column)), key=len)
     if not entry.built:
         raise TraceError(f"{predictor.key} is declared but not built yet.")
+    entry = entry_as_made(ws, predictor.key, year)
+    predictor = entry.predictor
     frame = ws.scan("estimates", predictor.key, year)
     if frame is None:
         have = ws.years("estimates", predictor.key)

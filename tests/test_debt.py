@@ -258,6 +258,20 @@ def test_what_is_no_table_of_2018_is_refused(tmp_path):
     refuses(lambda: debt.read_2022(raw(put(tmp_path / "a.xlsx", packed.getvalue()))), "cannot be read")
 
 
+def test_2018_is_a_frozen_input_that_a_person_provides(tmp_path):
+    """No program downloads it, whatever the network says; the recipe names the very commit."""
+    retrieval = Retrieval(root=tmp_path / "data", scratch=tmp_path / "scratch")
+    assert retrieval.status(debt.SOURCE, "2018") == Status.OWED
+    assert retrieval.status(debt.SOURCE, "2022") == Status.DOWNLOADABLE
+    with pytest.raises(OwedError) as owed:
+        debt.build_debt_county(2018, retrieval)
+    assert owed.value.files == ("share_debt_2018_long.csv",)
+    for words in ("d5d4c94d008d9df132c67331b2507d02729e1ba7", "frozen input", "raw/debt_in_america/2018"):
+        assert words in owed.value.recipe
+    assert "Urban Data Catalog" not in owed.value.recipe, "the recipe of the other editions does not hold here"
+    assert "county workbook on overall debt" in retrieval.recipe(debt.SOURCE, "2022")
+
+
 def test_building_counts_what_is_left_out(tmp_path):
     folder = tmp_path / "raw/debt_in_america"
     put(folder / "2023/dia_lbls_all_overall_county_2023_1Jul2024.xlsx", workbook([HEAD_2023, *ROWS_2023]))
