@@ -34,6 +34,13 @@ class ProfileName(StrEnum):
     LIVE = "live"
 
 
+class LayoutName(StrEnum):
+    """Which shapes of the published files a release has."""
+
+    CLEAN = "clean"
+    REFERENCE = "reference"
+
+
 DataOption = Annotated[str | None, typer.Option("--data", help="Data root: a folder or s3:// URL (MOBILITY_DATA).")]
 ProfileOption = Annotated[
     ProfileName | None,
@@ -42,17 +49,31 @@ ProfileOption = Annotated[
 StatesOption = Annotated[
     str | None, typer.Option(help="Only these states: FIPS or postal codes separated by commas (a partial release).")
 ]
+LayoutOption = Annotated[
+    LayoutName | None,
+    typer.Option(
+        help="reference: beside our own files also the same figures in the shape of the reference's files "
+        "(MOBILITY_LAYOUT). Default: clean."
+    ),
+]
 YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,2018 or 2018-2021. Default: all.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
-def settings_for(data: str | None, profile: ProfileName | None = None, states: str | None = None) -> Settings:
+def settings_for(
+    data: str | None,
+    profile: ProfileName | None = None,
+    states: str | None = None,
+    layout: LayoutName | None = None,
+) -> Settings:
     """Settings from the environment, overridden by the command line; the profile defaults to the data root's own."""
     changes: dict[str, Any] = {}
     if data is not None:
         changes["data"] = data
     if states is not None:
         changes["states"] = states
+    if layout is not None:
+        changes["layout"] = layout.value
     given = Settings()
     settings = given.model_copy(update=changes)
     if profile is not None:
@@ -188,6 +209,7 @@ def build(
     states: StatesOption = None,
     predictors: Annotated[str | None, typer.Option(help="Only these predictors, separated by commas.")] = None,
     data: DataOption = None,
+    layout: LayoutOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if an input is owed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
 ) -> None:
@@ -197,7 +219,7 @@ def build(
     its estimates are null with reason "input owed", and the list of what is owed stands at the end.
     """
     _run(
-        settings_for(data, profile, states),
+        settings_for(data, profile, states, layout),
         parse_predictors(predictors),
         parse_years(years),
         strict=strict,
@@ -212,11 +234,12 @@ def rebuild(
     data: DataOption = None,
     profile: ProfileOption = None,
     states: StatesOption = None,
+    layout: LayoutOption = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
 ) -> None:
     """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
     _run(
-        as_last_built(settings_for(data, profile, states)),
+        as_last_built(settings_for(data, profile, states, layout)),
         parse_predictors(predictor),
         parse_years(years),
         strict=False,

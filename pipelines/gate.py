@@ -33,6 +33,7 @@ def gate_facts(ws: Workspace, estimates: dict[str, list[int]]) -> GateFacts:
 def allocation_balance(ws: Workspace) -> pl.DataFrame | None:
     """The survey's weight by state before and after allocation to counties; None without microdata.
 
+    Records of a PUMA that the allocation lacks count as lost; those of a vintage without any crosswalk do not count.
     Columns year, table, state, before, after. One row per microdata table, year and state.
     """
     parts = list(_balances(ws))
@@ -46,6 +47,8 @@ def _balances(ws: Workspace) -> Iterator[pl.DataFrame]:
             people, allocation = ws.scan("tables", name, year), ws.scan("tables", "puma_allocation", year)
             if people is None or allocation is None:
                 continue
+            # Interviews coded to areas of a census without a crosswalk are left out of the figures, and so here.
+            people = people.join(allocation.select("puma_vintage").unique(), on="puma_vintage", how="semi")
             factors = allocation.filter(pl.col("level") == "county").group_by(_UNIT).agg(pl.col("afact").sum())
             weights = people.group_by(_UNIT).agg(pl.col("perwt").cast(pl.Int64).sum().alias("before"))
             yield (

@@ -268,12 +268,15 @@ def sources_are_said(context: ReleaseContext) -> Verdict:
             if sorted(samples) != sorted(listed_there):
                 rows.append({"file": wide.name, "column": metric, "dictionary": told, "figures": ", ".join(samples)})
     year = pl.col("year").cast(pl.String)
+    # Interviews of 2010 and 2011 have no crosswalk, so the five-year period that ends in 2014 begins in 2012.
+    first = pl.col("reference_period").str.extract(r"^(\d{4})-\d{4}$").cast(pl.Int32)
+    last = pl.col("reference_period").str.extract(r"^\d{4}-(\d{4})$")
     fits = (
         pl.when(pl.col("sample") == "acs1")
         .then(pl.col("reference_period") == year)
         .when(pl.col("sample").is_in(["acs5", "acs5_tables"]))
-        .then(pl.col("reference_period") == pl.concat_str((pl.col("year") - 4).cast(pl.String), pl.lit("-"), year))
-        .otherwise(pl.col("reference_period").str.contains(r"^\d{4}(-\d{2,4})?$"))
+        .then((last == year) & (pl.col("year") - first).is_between(0, 4))
+        .otherwise(pl.col("reference_period").str.contains(year, literal=True))
     )
     wrong = (
         context.long.filter(pl.col("value").is_not_null() & pl.col("reference_period").is_not_null() & ~fits)

@@ -158,7 +158,8 @@ def connecticut(context: ReleaseContext) -> Verdict:
     A metric and year in which some regions have figures and others lack them because the source is "on old counties"
     has been crosswalked half; one whose figures are missing as if the source did not cover the state hides the cause.
     """
-    regions = context.long.filter(
+    published = [m for m, (_, metric) in context.declared.items() if metric.published]
+    regions = context.of(*published).filter(
         (pl.col("state") == CONNECTICUT)
         & (pl.col("level") == "county")
         & (pl.col("year") >= REGIONS_SINCE)

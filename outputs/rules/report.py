@@ -19,6 +19,7 @@ from schemas.errors import MobilityError
 
 Status = Literal["passed", "failed", "warned", "not applicable"]
 SHOWN_ROWS: Final = 20
+LISTED_ROWS: Final = 1000
 _IN_MESSAGE: Final = 3
 REPORT_JSON: Final = "gate_report.json"
 REPORT_TEXT: Final = "gate_report.md"
@@ -27,7 +28,7 @@ SEVERITY_WORDS: Final[dict[Severity, str]] = {"block": "blocks", "warn": "warns"
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one rule. `count` rows break it, the first of which are `rows`; `why` it does not apply."""
+    """What became of one rule. `count` rows break it, the first thousand are `rows`; `why` it does not apply."""
 
     rule: Rule
     status: Status
@@ -39,7 +40,12 @@ class Result:
     @property
     def first(self) -> list[dict[str, Any]]:
         """The first failing rows, cells that are empty in all of them left out."""
-        shown = self.rows.select(c for c in self.rows.columns if self.rows[c].null_count() < self.rows.height)
+        return self.told(SHOWN_ROWS)
+
+    def told(self, limit: int) -> list[dict[str, Any]]:
+        """Up to `limit` failing rows."""
+        rows = self.rows.head(limit)
+        shown = rows.select(c for c in rows.columns if rows[c].null_count() < rows.height)
         return [{k: _plain(v) for k, v in row.items()} for row in shown.iter_rows(named=True)]
 
     def sentence(self) -> str:
@@ -80,7 +86,7 @@ class GateReport:
         return {s: len(self.of(s)) for s in states}
 
     def as_json(self, release: str) -> str:
-        """For programs: one object per rule with its first failing rows."""
+        """For programs: one object per rule with its failing rows (the first thousand)."""
         rules = [
             {
                 "id": r.rule.id,
@@ -92,7 +98,7 @@ class GateReport:
                 "note": r.note or None,
                 "catches": r.rule.catches,
                 "evidence": r.rule.evidence,
-                "first_rows": r.first,
+                "first_rows": r.told(LISTED_ROWS),
             }
             for r in self.results
         ]
@@ -154,7 +160,7 @@ def _section(result: Result) -> str:
         lines.append("| " + " | ".join(names) + " |\n|" + "---|" * len(names))
         lines += ["| " + " | ".join(_cell(row[n]) for n in names) + " |" for row in rows]
     if result.count > len(rows):
-        lines.append(f"\n{result.count} rows in all, the first {len(rows)} are shown.")
+        lines.append(f"\n{result.count} rows in all, the first {len(rows)} are shown; {REPORT_JSON} has more.")
     return "\n".join(lines) + "\n"
 
 
@@ -171,7 +177,7 @@ def ask(rule: Rule, context: ReleaseContext) -> Result:
         return Result(rule, "not applicable", 0, pl.DataFrame(), why=verdict.not_applicable)
     count = verdict.rows.height
     status: Status = broken if count else "passed"
-    return Result(rule, status, count, verdict.rows.head(SHOWN_ROWS), note=verdict.note)
+    return Result(rule, status, count, verdict.rows.head(LISTED_ROWS), note=verdict.note)
 
 
 def run_gate(context: ReleaseContext, rules: Sequence[Rule] = RELEASE_RULES) -> GateReport:

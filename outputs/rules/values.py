@@ -25,7 +25,6 @@ NEVER_ZERO: Final[dict[str, str]] = {
     "pctl_income_50": "half of all households have an income",
     "pctl_income_80": "most households have an income",
     "share_low_birth_weight": "fewer than ten births are suppressed at the source",
-    "index_air_hazard": "a percentile of tracts is above zero",
 }
 # Reasons that come with a withheld or absent source figure: no value, and so no zero, may stand beside them.
 WITHHELD: Final = ("suppressed at source", "unreliable at source", "input owed", "suppressed by us")
