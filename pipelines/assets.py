@@ -13,11 +13,11 @@ import polars as pl
 from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
 from metrics.review import Review
-from pipelines import pictures
+from pipelines import gate_checks, pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
-from pipelines.release import publish_release
+from pipelines.release import RefusedError, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
@@ -317,18 +317,25 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     kinds={"csv", "parquet", "duckdb"},
     tags={"stage": "published"},
     code_version=code_version("pipelines.release"),
+    check_specs=gate_checks.check_specs(RELEASE),
+    output_required=False,
 )
-def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Any]:
-    """Publish all estimates of the data root as one release."""
+def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
+    """Publish all estimates of the data root as one release, if the gate lets it pass."""
     workspace.progress("release", "published files", "start")
     try:
         report = publish_release(workspace)
     except MobilityError as error:
         workspace.progress("release", "published files", f"failed: {error}")
+        if isinstance(error, RefusedError):
+            yield from gate_checks.results_of(error.report)
+        else:
+            yield from gate_checks.results_missing(str(error))
         raise dg.Failure(str(error), allow_retries=False) from error
     workspace.progress("release", report.name, "built")
+    yield from gate_checks.results_kept(report) if report.gate is None else gate_checks.results_of(report.gate)
     files = [{"file": name, "rows": rows} for name, rows in report.rows.items()]
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "release": report.name,
             "folder": report.path,

@@ -34,6 +34,13 @@ class ProfileName(StrEnum):
     LIVE = "live"
 
 
+class LayoutName(StrEnum):
+    """Which shapes of the published files a release has."""
+
+    CLEAN = "clean"
+    REFERENCE = "reference"
+
+
 DataOption = Annotated[str | None, typer.Option("--data", help="Data root: a folder or s3:// URL (MOBILITY_DATA).")]
 ProfileOption = Annotated[
     ProfileName | None,
@@ -41,6 +48,13 @@ ProfileOption = Annotated[
 ]
 StatesOption = Annotated[
     str | None, typer.Option(help="Only these states: FIPS or postal codes separated by commas (a partial release).")
+]
+LayoutOption = Annotated[
+    LayoutName | None,
+    typer.Option(
+        help="reference: beside our own files also the same figures in the shape of the reference's files "
+        "(MOBILITY_LAYOUT). Default: clean."
+    ),
 ]
 YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,2018 or 2018-2021. Default: all.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -61,6 +75,7 @@ def settings_for(
     profile: ProfileName | None = None,
     states: str | None = None,
     substitute: str | None = None,
+    layout: LayoutName | None = None,
 ) -> Settings:
     """Settings from the environment, overridden by the command line; the profile defaults to the data root's own."""
     changes: dict[str, Any] = {}
@@ -70,6 +85,8 @@ def settings_for(
         changes["states"] = states
     if substitute is not None:
         changes["substitute"] = substitute
+    if layout is not None:
+        changes["layout"] = layout.value
     given = Settings()
     settings = given.model_copy(update=changes)
     if profile is not None:
@@ -208,6 +225,7 @@ def build(
     predictors: Annotated[str | None, typer.Option(help="Only these predictors, separated by commas.")] = None,
     data: DataOption = None,
     substitute: SubstituteOption = None,
+    layout: LayoutOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if an input is owed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
 ) -> None:
@@ -216,7 +234,7 @@ def build(
     What has not changed since the last build is not computed again. An input that cannot be had does not stop the rest:
     its estimates are null with reason "input owed", and the list of what is owed stands at the end.
     """
-    settings = settings_for(data, profile, states, substitute)
+    settings = settings_for(data, profile, states, substitute, layout)
     _run(
         settings if settings.substitute else settings.model_copy(update={"substitute": "none"}),
         parse_predictors(predictors),
@@ -234,11 +252,12 @@ def rebuild(
     profile: ProfileOption = None,
     states: StatesOption = None,
     substitute: SubstituteOption = None,
+    layout: LayoutOption = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
 ) -> None:
     """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
     _run(
-        as_last_built(settings_for(data, profile, states, substitute)),
+        as_last_built(settings_for(data, profile, states, substitute, layout)),
         parse_predictors(predictor),
         parse_years(years),
         strict=False,

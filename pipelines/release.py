@@ -6,8 +6,11 @@ from typing import Any
 
 from metrics.catalog import catalog
 from outputs.about import InputFile, ReleaseMeta, SourceNote
+from outputs.files import Layout
 from outputs.release import ReleaseReport, publish
+from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.code_version import code_version
+from pipelines.gate import gate_facts, report_folder
 from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
@@ -63,7 +66,7 @@ def ingredients(ws: Workspace) -> str:
     }
     declared = [repr(entry.predictor) for entry in entries.values()]
     sources = [repr(source) for source in all_sources().values()]
-    return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile)
+    return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile, layouts_of(ws))
 
 
 def release_name(ws: Workspace) -> str | None:
@@ -92,8 +95,25 @@ def left_out(ws: Workspace) -> dict[str, list[int]]:
     return others
 
 
+class RefusedError(GateFailedError):
+    """The release gate refused the release; `folder` has the whole report."""
+
+    def __init__(self, refused: GateFailedError, folder: Path) -> None:
+        super().__init__(refused.report, refused.release)
+        self.folder = folder
+        self.args = (f"{refused} All failing rows, rule by rule: {folder / REPORT_TEXT}",)
+
+
+def layouts_of(ws: Workspace) -> tuple[Layout, ...]:
+    """The layouts a release is written in: always our own, and the reference's if the settings ask for it."""
+    return ("clean", "reference") if ws.settings.layout == "reference" else ("clean",)
+
+
 def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
-    """Publish every estimate of the data root that was made for this profile and these states."""
+    """Publish every estimate of the data root that was made for this profile and these states.
+
+    Raises `RefusedError` if a blocking rule of the gate is broken; the last good release stays as it is.
+    """
     estimates: dict[str, list[str]] = {}
     years: set[int] = set()
     tables: set[tuple[str, int]] = set()
@@ -132,15 +152,21 @@ def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
         states=tuple(ws.states) if ws.states is not None and ws.profile == "live" else None,
         inputs=inputs,
         sources=notes,
+        code_versions=versions,
     )
-    report = publish(
-        {key: [str(path) for path in paths] for key, paths in estimates.items()},
-        spines,
-        ws.root / "published",
-        meta,
-        name=name,
-        entries=entries,
-        scratch=ws.scratch,
-    )
+    try:
+        report = publish(
+            {key: [str(path) for path in paths] for key, paths in estimates.items()},
+            spines,
+            ws.root / "published",
+            meta,
+            name=name,
+            entries=entries,
+            layouts=layouts_of(ws),
+            facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
+            scratch=ws.scratch,
+        )
+    except GateFailedError as refused:
+        raise RefusedError(refused, report_folder(ws)) from refused
     _state(ws).write_text(json.dumps({"name": report.name, "ingredients": ingredients(ws)}))
     return report
