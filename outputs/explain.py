@@ -293,12 +293,19 @@ def _sources(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"tables: {', '.join(told['tables'])}"
     for record in told["provenance"]:
         yield f"- {record.get('source')} {record.get('vintage')}: {record.get('file')}"
-        for label, key in (("sha256", "sha256"), ("from", "url"), ("obtained", "retrieved_at"), ("licence", "licence")):
-            if record.get(key):
+        shown = {"sha256": record.get("sha256"), "from": record.get("url"), "obtained": obtained(record)}
+        for label, text in {**shown, "licence": record.get("licence")}.items():
+            if text:
                 yield from textwrap.wrap(
-                    str(record[key]), _WIDTH, initial_indent=f"  {label} ", subsequent_indent="    ",
+                    str(text), _WIDTH, initial_indent=f"  {label} ", subsequent_indent="    ",
                     break_long_words=False, break_on_hyphens=False,
                 )  # fmt: skip
+
+
+def obtained(file: Mapping[str, Any]) -> str:
+    """When and how a source file came here."""
+    when, how = file.get("retrieved_at"), file.get("how")
+    return f"{when} ({how})" if when and how else str(when or how or "")
 
 
 def _check(found: Mapping[str, Any]) -> str:

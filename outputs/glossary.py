@@ -69,6 +69,9 @@ INPUT_COLUMNS: Final[dict[str, str]] = {
     "establishments": "Workplaces or associations.",
     "employment": "Jobs, annual average.",
     "weekly_wage": "Average weekly wage in dollars.",
+    "hourly_wage": "Living wage per hour for one adult with two children, in dollars of the edition.",
+    "price_factor": "Consumer prices of the data year over those of the edition.",
+    "living_wage": "Living wage of a week of 40 hours, in dollars of the data year.",
     "disclosed": "Whether the agency publishes the cell.",
     "physicians": "Primary care physicians.",
     "births": "Births with a stated weight.",
@@ -108,6 +111,8 @@ INPUT_COLUMNS: Final[dict[str, str]] = {
     "arrests_any_age": "Arrests of people ages 10 to 17 that the agency reported, of any group.",
     # Elections and friendships
     "votes": "Votes cast for president.",
+    "cvap": "Citizens of voting age in the area of the figure.",
+    "cvap_moe": "Margin of error of that number (90 percent).",
     "votes_elsewhere": "Votes that a part of the county counts apart.",
     "rows": "Rows of the source file that were added up.",
     "ec": "Economic connectedness, as the source gives it (twice the share).",

@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from outputs.explain import DEVIATION_PARTS, agreement_text, checks_said, interval_word, number, particulars, who
+from outputs.explain import (
+    DEVIATION_PARTS,
+    agreement_text,
+    checks_said,
+    interval_word,
+    number,
+    obtained,
+    particulars,
+    who,
+)
 
 MOST_ROWS: Final = 3000
 """Input rows on the page; the JSON account always has all of them."""
@@ -50,6 +59,7 @@ def as_html(told: Mapping[str, Any]) -> str:
         all_notes=[*told["notes"], *told["predictor"]["notes"]],
         contents=[(key, title) for key, title, there in sections if there],
         shown=shown,
+        obtained=obtained,
         deviation_parts=DEVIATION_PARTS,
         columns=_columns(shown),
         failed=any(not c["passed"] and c.get("severity") != "warn" for c in checks),
