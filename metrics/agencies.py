@@ -356,9 +356,16 @@ def decisions(area: Mapping[str, object], people: float | None, count: float | N
 
 
 def explain_served(
-    mine: pl.DataFrame, reporting: pl.Series, area: Mapping[str, object], tables: tuple[str, ...]
+    mine: pl.DataFrame,
+    reporting: pl.Series,
+    area: Mapping[str, object],
+    tables: tuple[str, ...],
+    steps: tuple[Step, ...] = (),
 ) -> Explanation:
-    """How the share of people served by reporting agencies came about. `mine` are the agencies of the area."""
+    """How the share of people served by reporting agencies came about.
+
+    `mine` are the agencies of the area, `steps` how agencies were chosen before (see `losses`).
+    """
     inputs = mine.with_columns(reports=pl.col("ori").is_in(reporting.to_list())).select(
         "ori", "core_city", "months", "reports", pl.col("share").alias("weight"), "population"
     )
@@ -373,7 +380,24 @@ def explain_served(
         recomputed=value,
         inputs=inputs,
         tables=tables,
-        decisions=(Decision("the population of every agency is known", None, "1 if so, else 2", outcome),),
+        steps=(
+            *(s for s in steps if s.name.startswith("agencies")),
+            Step(
+                "agencies that serve the area",
+                next((s.rows_out for s in reversed(steps) if s.name.startswith("agencies")), inputs.height),
+                inputs.height,
+            ),
+            Step("of them, agencies that report", inputs.height, int(inputs["reports"].sum())),
+        ),
+        decisions=(
+            Decision("agencies of the area", float(inputs.height), "none -> missing", outcome),
+            Decision(
+                "agencies whose population is not stated",
+                float(inputs["population"].null_count()),
+                "none -> quality 1, else quality 2",
+                outcome,
+            ),
+        ),
         notes=("Agencies whose population the FBI does not state are left out.",),
     )
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -276,15 +277,30 @@ def trace(
     data: DataOption = None,
     states: StatesOption = None,
     json_output: JsonOption = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", dir_okay=False, help="Write the account to this file, as one page of HTML.")
+    ] = None,
 ) -> None:
-    """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums."""
-    from outputs.explain import account, as_json, as_text
+    """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums.
+
+    Exit code 1 if the figure cannot be worked out again to the last digit.
+    """
+    from outputs.explain import account, agreement_text, as_json, as_text
+    from outputs.page import as_html
     from pipelines.trace import trace_figure
 
     settings = as_last_built(settings_for(data, None, states))
     figure = trace_figure(settings, geoid, year, metric, subgroup_type=subgroup_type, subgroup=subgroup, sample=sample)
     told = account(figure.row, figure.explanation, **figure.facts)
-    print(as_json(told) if json_output else as_text(told))
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(as_html(told), encoding="utf-8")
+    if json_output or html is None:
+        print(as_json(told) if json_output else as_text(told))
+    else:
+        out.print(f"Written to {html}: {agreement_text(told['agreement'])}.", highlight=False, soft_wrap=True)
+    if not told["agreement"]["agrees"]:
+        raise typer.Exit(1)
 
 
 @app.command()

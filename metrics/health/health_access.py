@@ -287,6 +287,7 @@ def _explain(cell: Cell, year: int, physicians: pl.LazyFrame, spine: pl.LazyFram
     steps = (
         Step("areas of the source that are counties of the year, with a count", listed, matched),
         Step("counties of the year that have a count", counties, matched),
+        Step("of them, this county", matched, row.filter(pl.col("physicians").is_not_null()).height),
     )
     figures = row.row(0, named=True) if row.height else dict.fromkeys(("physicians", "population", "value", "change"))
     number, people, value, change = (figures[k] for k in ("physicians", "population", "value", "change"))

@@ -366,6 +366,7 @@ def _explain(cell: Cell, year: int, deaths: pl.LazyFrame, spine: pl.LazyFrame, t
                 cells.filter(pl.col("rate").is_not_null()).height,
             ),
             Step("counties of the year that the export has", cells.height, cells["source_code"].drop_nulls().len()),
+            Step("of them, the row of this county", cells["source_code"].drop_nulls().len(), source.height),
         ),
         decisions=tuple(decisions),
         notes=tuple(notes),
