@@ -33,6 +33,7 @@ def all_years() -> list[int]:
 
 YEARS = dg.StaticPartitionsDefinition([str(y) for y in all_years()])
 RELEASE = dg.AssetKey(["published", "release"])
+CANDIDATE = dg.AssetKey(["published", "candidate"])
 
 
 def raw_key(source: str) -> dg.AssetKey:
@@ -293,9 +294,31 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
 )
 def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Any]:
     """Publish all estimates of the data root as one release."""
+    return _publish(workspace)
+
+
+@dg.asset(
+    key=CANDIDATE,
+    deps=[estimates_key(k) for k, e in catalog().items() if e.built],
+    group_name="published",
+    description=(
+        "A candidate: a whole, checked release in `candidates/` that waits for a person. The job `promote` (or "
+        "`mobility publish RELEASE`) makes it the latest; readers of the published releases do not see it before."
+    ),
+    owners=OWNERS,
+    kinds={"csv", "parquet", "duckdb"},
+    tags={"stage": "candidate"},
+    code_version=code_version("pipelines.release"),
+)
+def candidate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Any]:
+    """Make a candidate release of all estimates of the data root."""
+    return _publish(workspace, candidate=True)
+
+
+def _publish(workspace: Workspace, *, candidate: bool = False) -> dg.MaterializeResult[Any]:
     workspace.progress("release", "published files", "start")
     try:
-        report = publish_release(workspace)
+        report = publish_release(workspace, candidate=candidate)
     except MobilityError as error:
         workspace.progress("release", "published files", f"failed: {error}")
         raise dg.Failure(str(error), allow_retries=False) from error
@@ -322,4 +345,5 @@ def all_assets() -> list[Any]:
         *(table_asset(t) for t in derived_tables().values()),
         *(estimates_asset(e) for e in catalog().values() if e.built),
         release,
+        candidate,
     ]
