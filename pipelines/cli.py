@@ -58,6 +58,9 @@ LayoutOption = Annotated[
     ),
 ]
 YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,2018 or 2018-2021. Default: all.")]
+CandidateOption = Annotated[
+    bool, typer.Option("--candidate", help="Make a candidate that `mobility publish` promotes, instead of a release.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -136,7 +139,15 @@ def parse_predictors(text: str | None) -> list[str]:
     return chosen
 
 
-def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, strict: bool, force: bool) -> None:
+def _run(
+    settings: Settings,
+    predictors: list[str],
+    years: list[int] | None,
+    *,
+    strict: bool,
+    force: bool,
+    candidate: bool = False,
+) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from pipelines.run import plan, run
@@ -172,7 +183,7 @@ def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, 
                     bar.console.print(f"[red]failed[/red] {name}: {status.removeprefix('failed: ')}", highlight=False)
 
         workspace.progress = progress
-        report = run(workspace, predictors, years)
+        report = run(workspace, predictors, years, candidate=candidate)
         bar.update(task, description="done", completed=total)
     _summary(settings, report, time.monotonic() - began)
     if report.failed or report.release is None:
@@ -209,8 +220,10 @@ def _summary(settings: Settings, report: Any, seconds: float) -> None:
         return
     if settings.profile == "sample":
         out.print("\n[bold yellow]SYNTHETIC[/bold yellow]: every figure of this release is made up.")
-    out.print(f"\nRelease [bold]{report.release}[/bold]")
+    out.print(f"\n{'Candidate' if report.candidate else 'Release'} [bold]{report.release}[/bold]")
     out.print(f"  {report.folder}", soft_wrap=True, highlight=False)
+    if report.candidate:
+        out.print(f"It waits for `mobility publish {report.release}`; the latest release has not changed.")
     out.print(
         "Look at: csv/11_mobility-metrics_county_longitudinal.csv (one row per county and year), data_dictionary.csv,\n"
         "  mobility.duckdb (ready views), `mobility trace 37067 2018 share_employed`, `mobility ui`.",
@@ -229,6 +242,7 @@ def build(
     layout: LayoutOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if an input is owed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
+    candidate: CandidateOption = False,
 ) -> None:
     """Build everything that is chosen and publish it as a release.
 
@@ -242,6 +256,7 @@ def build(
         parse_years(years),
         strict=strict,
         force=force,
+        candidate=candidate,
     )
 
 
@@ -255,6 +270,7 @@ def rebuild(
     substitute: SubstituteOption = None,
     layout: LayoutOption = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
+    candidate: CandidateOption = False,
 ) -> None:
     """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
     _run(
@@ -263,7 +279,49 @@ def rebuild(
         parse_years(years),
         strict=False,
         force=force,
+        candidate=candidate,
     )
+
+
+@app.command()
+def releases(data: DataOption = None, json_output: JsonOption = False) -> None:
+    """List the releases of a data root: published ones, the latest, and candidates with the reports to read first."""
+    from outputs.promote import releases as known
+
+    found = known(settings_for(data).data_root)
+    if json_output:
+        print(json.dumps([{**vars(r), "reports": r.reports} for r in found], indent=1))
+        return
+    table = RichTable("release", "state", "made (UTC)", "predictors", "years", "read first", title="Releases")
+    for r in found:
+        years = f"{r.years[0]}-{r.years[-1]}" if r.years else ""
+        table.add_row(r.name, r.state, r.created_at[:16], str(len(r.predictors)), years, "\n".join(r.reports) or "-")
+    out.print(table)
+    waiting = [r for r in found if r.state == "candidate"]
+    out.print(
+        "\n".join(f"`mobility publish {r.name}` makes this candidate the latest: {r.path}" for r in waiting)
+        or "No candidate waits.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def publish(
+    release: Annotated[str, typer.Argument(help="Name of a candidate, or of an earlier release to go back to.")],
+    data: DataOption = None,
+) -> None:
+    """Make a candidate the latest release (or go back to an earlier one). A damaged one is refused, LATEST stays."""
+    from pipelines.release import promote_release
+    from pipelines.run import build_lock
+    from pipelines.workspace import Workspace
+
+    ws = Workspace(as_last_built(settings_for(data)))
+    with build_lock(ws):
+        before = promote_release(ws, release)
+    out.print(f"[bold]{release}[/bold] is the latest release now.", soft_wrap=True)
+    if before not in (None, release):
+        out.print(f"Before it was {before}, which stays; `mobility publish {before}` goes back.", soft_wrap=True)
 
 
 @app.command()
