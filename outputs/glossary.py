@@ -20,7 +20,7 @@ INPUT_COLUMNS: Final[dict[str, str]] = {
     "city": "City of the postal address.",
     # Weights
     "afact": "Share of the source area's people (or homes) that live in the area of the figure: the weight.",
-    "weight": "The weight with which the row enters the figure.",
+    "weight": "The weight with which the row enters the figure (beside afact: the sum of its survey weights).",
     "tract_share": "Share of the tract's homes that lie in the area.",
     "share_of_place": "Share of the city's people who live in this ZIP code area.",
     "share_area": "Share of the precinct's area inside the city.",

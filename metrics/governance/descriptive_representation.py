@@ -165,11 +165,11 @@ def explain(
 
 def _decisions(row: pl.DataFrame, parts: tuple[str, ...], value: float | None) -> tuple[Decision, ...]:
     """What decides between a figure and none, and the figures that a grade would rest on."""
-    people = row["people"].first() if row.height else None
+    people = row.select(pl.col("people").cast(pl.Float64)).item() if row.height else None
     found = [
         Decision(
             "people of the area",
-            None if people is None else float(people),
+            people,
             "none, or a count the agency does not give -> missing",
             "the value is missing" if value is None else "the value stands",
         )
