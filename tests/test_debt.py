@@ -9,7 +9,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 from social_support import at_hand, published, put, raw, real_spine, refuses, same, spine, workbook
-from sources.framework.retrieve import Retrieval, Status
 
 from metrics.catalog import catalog
 from metrics.deviation import PublishedRow
@@ -21,6 +20,7 @@ from schemas.errors import OwedError
 from schemas.estimate import gate
 from schemas.labels import ALL
 from sources import debt_in_america as debt
+from sources.framework.retrieve import Retrieval, Status
 
 RELABELED = {"All": ALL, "Majority Non-White": COLOR, "Majority White": WHITE_SHARE}
 SHARE, MEDICAL_SHARE = METRICS[ANY_DEBT], METRICS[MEDICAL]
