@@ -14,6 +14,7 @@ import polars as pl
 
 from metrics.explanation import Decision, Explanation, Step
 from metrics.review import Review, above, changes
+from schemas.vintages import RENAMED_COUNTIES
 
 AREA: Final = ("level", "state", "geo")
 PER: Final = 100_000
@@ -25,8 +26,6 @@ STATE_POLICE: Final = "state police"
 FACTS: Final = ("core_city", "population", "months")
 """What is known of an agency and goes with it into the areas it serves."""
 COUNTIES: Final = tuple(f"county_{i}" for i in range(1, 6))
-# The agency list keeps these counties' codes of before 2015: (state, former code) -> code.
-RENAMED: Final = {("46", "113"): "102", ("02", "270"): "158"}
 # City names that the agency list spells in its own way: (state, place) -> its spelling.
 CITY_SPELLINGS: Final = {
     ("06", "65042"): "ventura",
@@ -47,7 +46,7 @@ class Reproduce:
     """What the reference does and we do not. All false: our own way."""
 
     former_county_codes: bool = False
-    """Leave the two counties of `RENAMED` without agencies."""
+    """Leave the two renamed counties without agencies: the agency list keeps their codes of before 2015."""
 
 
 def located(agencies: pl.DataFrame) -> pl.DataFrame:
@@ -72,7 +71,9 @@ def county_members(agencies: pl.DataFrame, people: pl.DataFrame, reproduce: Repr
     pairs = located(agencies).unpivot(on=COUNTIES, index=["ori", "state", *FACTS], value_name="geo").drop_nulls("geo")
     if reproduce is None or not reproduce.former_county_codes:
         renamed = pl.DataFrame(
-            [(state, old, new) for (state, old), new in RENAMED.items()], schema=["state", "geo", "new"], orient="row"
+            [(old[:2], old[2:], new[2:]) for old, new in RENAMED_COUNTIES.items()],
+            schema=["state", "geo", "new"],
+            orient="row",
         )
         pairs = pairs.join(renamed, on=["state", "geo"], how="left", validate="m:1").with_columns(
             pl.coalesce("new", "geo").alias("geo")
@@ -355,9 +356,16 @@ def decisions(area: Mapping[str, object], people: float | None, count: float | N
 
 
 def explain_served(
-    mine: pl.DataFrame, reporting: pl.Series, area: Mapping[str, object], tables: tuple[str, ...]
+    mine: pl.DataFrame,
+    reporting: pl.Series,
+    area: Mapping[str, object],
+    tables: tuple[str, ...],
+    steps: tuple[Step, ...] = (),
 ) -> Explanation:
-    """How the share of people served by reporting agencies came about. `mine` are the agencies of the area."""
+    """How the share of people served by reporting agencies came about.
+
+    `mine` are the agencies of the area, `steps` how agencies were chosen before (see `losses`).
+    """
     inputs = mine.with_columns(reports=pl.col("ori").is_in(reporting.to_list())).select(
         "ori", "core_city", "months", "reports", pl.col("share").alias("weight"), "population"
     )
@@ -372,7 +380,24 @@ def explain_served(
         recomputed=value,
         inputs=inputs,
         tables=tables,
-        decisions=(Decision("the population of every agency is known", None, "1 if so, else 2", outcome),),
+        steps=(
+            *(s for s in steps if s.name.startswith("agencies")),
+            Step(
+                "agencies that serve the area",
+                next((s.rows_out for s in reversed(steps) if s.name.startswith("agencies")), inputs.height),
+                inputs.height,
+            ),
+            Step("of them, agencies that report", inputs.height, int(inputs["reports"].sum())),
+        ),
+        decisions=(
+            Decision("agencies of the area", float(inputs.height), "none -> missing", outcome),
+            Decision(
+                "agencies whose population is not stated",
+                float(inputs["population"].null_count()),
+                "none -> quality 1, else quality 2",
+                outcome,
+            ),
+        ),
         notes=("Agencies whose population the FBI does not state are left out.",),
     )
 

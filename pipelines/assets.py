@@ -13,11 +13,11 @@ import polars as pl
 from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
 from metrics.review import Review
-from pipelines import pictures
+from pipelines import gate_checks, pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
-from pipelines.release import publish_release
+from pipelines.release import RefusedError, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
@@ -36,6 +36,7 @@ def all_years() -> list[int]:
 
 YEARS = dg.StaticPartitionsDefinition([str(y) for y in all_years()])
 RELEASE = dg.AssetKey(["published", "release"])
+CANDIDATE = dg.AssetKey(["published", "candidate"])
 
 
 def raw_key(source: str) -> dg.AssetKey:
@@ -317,18 +318,51 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     kinds={"csv", "parquet", "duckdb"},
     tags={"stage": "published"},
     code_version=code_version("pipelines.release"),
+    check_specs=gate_checks.check_specs(RELEASE),
+    output_required=False,
 )
-def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Any]:
-    """Publish all estimates of the data root as one release."""
+def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
+    """Publish all estimates of the data root as one release, if the gate lets it pass."""
+    yield from _publish(workspace, RELEASE)
+
+
+@dg.asset(
+    key=CANDIDATE,
+    deps=[estimates_key(k) for k, e in catalog().items() if e.built],
+    group_name="published",
+    description=(
+        "A candidate: a whole, checked release in `candidates/` that waits for a person. The job `promote` (or "
+        "`mobility publish RELEASE`) makes it the latest; readers of the published releases do not see it before."
+    ),
+    owners=OWNERS,
+    kinds={"csv", "parquet", "duckdb"},
+    tags={"stage": "candidate"},
+    code_version=code_version("pipelines.release"),
+    check_specs=gate_checks.check_specs(CANDIDATE),
+    output_required=False,
+)
+def candidate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
+    """Make a candidate release of all estimates of the data root."""
+    yield from _publish(workspace, CANDIDATE)
+
+
+def _publish(workspace: Workspace, asset: dg.AssetKey) -> Iterator[Any]:
     workspace.progress("release", "published files", "start")
     try:
-        report = publish_release(workspace)
+        report = publish_release(workspace, candidate=asset == CANDIDATE)
     except MobilityError as error:
         workspace.progress("release", "published files", f"failed: {error}")
+        if isinstance(error, RefusedError):
+            yield from gate_checks.results_of(error.report, asset)
+        else:
+            yield from gate_checks.results_missing(str(error), asset)
         raise dg.Failure(str(error), allow_retries=False) from error
     workspace.progress("release", report.name, "built")
+    yield from (
+        gate_checks.results_kept(report, asset) if report.gate is None else gate_checks.results_of(report.gate, asset)
+    )
     files = [{"file": name, "rows": rows} for name, rows in report.rows.items()]
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "release": report.name,
             "folder": report.path,
@@ -350,4 +384,5 @@ def all_assets(workspace: Workspace) -> list[Any]:
         *(table_asset(t) for t in derived_tables().values()),
         *(estimates_asset(e) for e in entries.values() if e.built),
         release,
+        candidate,
     ]

@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 
 from metrics.catalog import catalog
+from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
-from pipelines.release import last_release, left_out
+from pipelines.release import last_candidate, last_release, left_out
 from pipelines.settings import PROJECT
 from pipelines.substitutes import entry_of
 from pipelines.workspace import Workspace
@@ -35,6 +36,7 @@ class RunReport:
     release: str | None = None
     folder: str | None = None
     left_out: dict[str, list[int]] = field(default_factory=dict)
+    candidate: bool = False
 
 
 @contextlib.contextmanager
@@ -110,8 +112,13 @@ def missing_modules() -> list[str]:
     return sorted(needed - declared)
 
 
-def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True) -> RunReport:
-    """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest."""
+def run(
+    ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True, candidate: bool = False
+) -> RunReport:
+    """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest.
+
+    With `candidate` the release goes to `<data>/candidates` and waits there for `promote_release`.
+    """
     ws.settings.export()
     ws.settings.state_root.mkdir(parents=True, exist_ok=True)
     report = RunReport()
@@ -138,10 +145,11 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
             ahead = due.get(year, ([], []))
             for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
                 watch("plan", f"{name} {year}", "unchanged")
-        if due or (publish and last_release(ws) is None):
-            _run_dagster(ws, due, report, publish=publish)
+        there = last_release(ws) or (last_candidate(ws) if candidate else None)
+        if due or (publish and there is None):
+            _run_dagster(ws, due, report, publish=publish, candidate=candidate)
         elif publish:
-            report.release = last_release(ws)
+            report.release = there
         for year, (tables, _) in steps.items():
             for name in tables:
                 account = ws.account("tables", name, year)
@@ -150,15 +158,22 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     ws.progress = seen
     report.left_out = left_out(ws)
     if report.release is not None:
-        report.folder = str(ws.root / "published" / report.release)
+        waits = candidate and (ws.root / CANDIDATES / report.release).exists()
+        report.candidate = waits
+        report.folder = str(ws.root / (CANDIDATES if waits else PUBLISHED) / report.release)
     return report
 
 
 def _run_dagster(
-    ws: Workspace, due: dict[int, tuple[list[str], list[str]]], report: RunReport, *, publish: bool
+    ws: Workspace,
+    due: dict[int, tuple[list[str], list[str]]],
+    report: RunReport,
+    *,
+    publish: bool,
+    candidate: bool,
 ) -> None:
     """One Dagster run per data year, and one for the release."""
-    from pipelines.assets import RELEASE, estimates_key, table_key
+    from pipelines.assets import CANDIDATE, RELEASE, estimates_key, table_key
     from pipelines.jobs import build_definitions
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -176,10 +191,11 @@ def _run_dagster(
             )
             _unexpected(result, report, str(year))
         if publish:
-            result = definitions.resolve_job_def("publish").execute_in_process(
-                instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[RELEASE]
+            job, asset = ("candidate", CANDIDATE) if candidate else ("publish", RELEASE)
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[asset]
             )
-            _unexpected(result, report, "publish")
+            _unexpected(result, report, job)
 
 
 def _unexpected(result: dg.ExecuteInProcessResult, report: RunReport, what: str) -> None:

@@ -302,7 +302,7 @@ def test_an_explanation_recomputes_the_figure():
         told.recomputed == access.estimate(source, universe, 2019).filter(pl.col("geo") == "067")["value"][0] == 873.0
     )
     assert "382,590 people / 438 physicians" in told.formula
-    assert [(s.rows_in, s.rows_out) for s in told.steps] == [(3, 2), (3, 2)]
+    assert [(s.rows_in, s.rows_out) for s in told.steps] == [(3, 2), (3, 2), (2, 1)]
     assert told.decisions[-1].outcome == "quality 1"
     zero = access.explain(cell("37", "177", 2019), year=2019, physicians_county=source, spine=universe)
     assert (zero.recomputed, zero.decisions[0].outcome) == (0.0, "applies, the figure is 0")

@@ -204,7 +204,7 @@ def explain(
     tables = (*TABLES, *(("county_place", "spine") if cell.level == "place" else ()))
     mine = members.filter(here)
     if cell.metric == COVERAGE:
-        return police.explain_served(mine, counts["ori"], figures, tables)
+        return police.explain_served(mine, counts["ori"], figures, tables, steps)
     kind = RATES[cell.metric]
     inputs = (
         mine.join(counts, on="ori", how="left", validate="m:1")

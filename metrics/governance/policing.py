@@ -251,8 +251,9 @@ def explain(
     figures = area.row(0, named=True) if area.height else {}
     mine = members.filter(here)
     tables = (*TABLES, *(("county_place", "spine") if cell.level == "place" else ()))
+    steps = police.losses(agencies, members, counts.select("ori", events="everyone"), "juvenile arrests")
     if cell.metric == COVERAGE:
-        return police.explain_served(mine, counts["ori"], figures, tables)
+        return police.explain_served(mine, counts["ori"], figures, tables, steps)
     group = next(g for g in GROUPS if (g.kind, g.label) == (cell.subgroup_type, cell.subgroup))
     inputs = (
         mine.join(counts, on="ori", how="left", validate="m:1")
@@ -281,7 +282,7 @@ def explain(
         recomputed=value,
         inputs=inputs,
         tables=tables,
-        steps=police.losses(agencies, members, counts.select("ori", events="everyone"), "juvenile arrests"),
+        steps=steps,
         decisions=tuple(decisions),
         notes=("An agency reports if it has arrests of any age.",),
     )

@@ -12,6 +12,7 @@ from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series, Substitute
 from schemas.estimate import empty
 from schemas.labels import ALL
+from schemas.vintages import RENAMED_COUNTIES
 
 METRIC: Final = "ratio_population_pc_physician"
 YEARS: Final = (2014, 2015, 2016, 2017, 2018, 2019, 2020, 2021)
@@ -54,8 +55,6 @@ MARGINAL_BELOW: Final = 0.4
 WEAK_BELOW: Final = 0.6
 # The change by one physician where the ratio is 0 cannot be computed; the largest there is stands for it (one of one).
 LARGEST_CHANGE: Final = 0.5
-# Areas renamed in 2015: the source has them under the later codes in all years.
-RENAMED_2015: Final[dict[tuple[str, str], str]] = {("46", "102"): "113", ("02", "158"): "270"}
 
 
 @dataclass(frozen=True)
@@ -206,8 +205,9 @@ def compute(
 def _joined(physicians: pl.LazyFrame, spine: pl.LazyFrame, year: int, reproduce: Reproduce) -> pl.LazyFrame:
     """The counties of the spine with physicians and the population to divide: state, geo, physicians, population."""
     if year == 2014 and not reproduce.codes_of_2014:
+        # The source has renamed counties under the later codes in all years.
         earlier = pl.DataFrame(
-            [(state, later, code) for (state, later), code in RENAMED_2015.items()],
+            [(later[:2], later[2:], code[2:]) for code, later in RENAMED_COUNTIES.items()],
             schema=["state", "geo", "earlier"],
             orient="row",
         ).lazy()
@@ -287,6 +287,7 @@ def _explain(cell: Cell, year: int, physicians: pl.LazyFrame, spine: pl.LazyFram
     steps = (
         Step("areas of the source that are counties of the year, with a count", listed, matched),
         Step("counties of the year that have a count", counties, matched),
+        Step("of them, this county", matched, row.filter(pl.col("physicians").is_not_null()).height),
     )
     figures = row.row(0, named=True) if row.height else dict.fromkeys(("physicians", "population", "value", "change"))
     number, people, value, change = (figures[k] for k in ("physicians", "population", "value", "change"))
