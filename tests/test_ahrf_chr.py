@@ -277,7 +277,7 @@ def test_a_workbook_with_one_header_row_is_refused(root, rows):
     """Without the names of the measures, "95% CI - Low" could be of any of them."""
     lay_workbook(root, rows)
     for build, year in ((rankings.build_injury_deaths, 2020), (rankings.build_physicians, 2019)):
-        with pytest.raises(InputError, match="there is one header row|has no rows"):
+        with pytest.raises(InputError, match=r"there is one header row|has no rows"):
             build(year, root.retrieval())
 
 

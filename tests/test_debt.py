@@ -9,7 +9,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 from social_support import at_hand, published, put, raw, real_spine, refuses, same, spine, workbook
-from sources.retrieval import Retrieval, Status
 
 from metrics.catalog import catalog
 from metrics.deviation import PublishedRow
