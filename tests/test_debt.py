@@ -20,7 +20,7 @@ from schemas.errors import OwedError
 from schemas.estimate import gate
 from schemas.labels import ALL
 from sources import debt_in_america as debt
-from sources.framework import Retrieval, Status
+from sources.framework.retrieve import Retrieval, Status
 
 RELABELED = {"All": ALL, "Majority Non-White": COLOR, "Majority White": WHITE_SHARE}
 SHARE, MEDICAL_SHARE = METRICS[ANY_DEBT], METRICS[MEDICAL]
