@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from metrics.governance import crime, policing
 from outputs.deliver import checksums
 from outputs.rules.context import ReleaseContext, table
 from outputs.rules.geography import concat
@@ -110,10 +111,10 @@ def crime_swings(context: ReleaseContext) -> Verdict:
     both = rows.join(before, on=[*key, "year"], how="inner", validate="1:1")
     ratio = pl.when(pl.col("value_before") > 0).then(pl.col("value") / pl.col("value_before"))
     swings = both.with_columns(ratio.alias("times")).filter((pl.col("times") > 2) | (pl.col("times") < 0.5))
-    covered = context.of("share_crime_coverage", "share_juv_arrest_coverage").filter(pl.col("subgroup_type") == "all")
+    covered = context.of(crime.COVERAGE, policing.COVERAGE).filter(pl.col("subgroup_type") == "all")
     coverage = covered.select("year", "level", "geoid", "metric", pl.col("value").alias("coverage")).collect()
-    of_metric = pl.when(pl.col("metric") == "rate_juv_arrest").then(pl.lit("share_juv_arrest_coverage"))
-    named = swings.with_columns(of_metric.otherwise(pl.lit("share_crime_coverage")).alias("_coverage"))
+    of_metric = pl.when(pl.col("metric") == "rate_juv_arrest").then(pl.lit(policing.COVERAGE))
+    named = swings.with_columns(of_metric.otherwise(pl.lit(crime.COVERAGE)).alias("_coverage"))
     told = named.join(
         coverage,
         left_on=["year", "level", "geoid", "_coverage"],
@@ -132,7 +133,7 @@ def _without_coverage(context: ReleaseContext, coverage: pl.DataFrame) -> pl.Dat
         .select(*SHOWN)
         .collect()
     )
-    known = coverage.filter((pl.col("metric") == "share_crime_coverage") & pl.col("coverage").is_not_null())
+    known = coverage.filter((pl.col("metric") == crime.COVERAGE) & pl.col("coverage").is_not_null())
     rows = rates.join(known, on=["year", "level", "geoid"], how="anti")
     return rows.with_columns(pl.lit("rate without its coverage").alias("what"))
 

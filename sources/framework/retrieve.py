@@ -215,6 +215,7 @@ class Retrieval:
 
     def _from_store(self, wanted: Wanted) -> list[RawFile]:
         source, vintage = wanted.source.key, wanted.vintage
+        self._refuse_two(self.store.folder(source, vintage), wanted)
         files: list[RawFile] = []
         for file in self.store.find(source, vintage, wanted.name, wanted.names):
             record = self.store.records(source, vintage).get(file)
@@ -249,11 +250,27 @@ class Retrieval:
 
     def _from_inbox(self, wanted: Wanted) -> list[RawFile]:
         handed_in = self._inbox(wanted)
+        if handed_in:
+            self._refuse_two(handed_in[0].parent, wanted)
         for path in handed_in:
             local = self.store.staged(path)
             self._check(local, wanted, path.name)
             self._put(local, wanted, delivered=path.name, how="person", url=None)
         return self._from_store(wanted) if handed_in else []
+
+    def _refuse_two(self, place: UPath, wanted: Wanted) -> None:
+        """One file is wanted: two releases of it in one folder, under two names it may have, are a person's to sort."""
+        if any("*" in name for name in wanted.names):
+            return
+        present = set(self.store.listing(place))
+        there = [name for name in wanted.names if name in present]
+        if len(there) > 1 and len({sha256(self.store.staged(place / name)) for name in there}) > 1:
+            raise InputError(
+                f"{' and '.join(there)} lie in one folder, and either could be the file that is wanted.",
+                source=wanted.source.key,
+                file=f"{wanted.vintage}/{there[1]}",
+                remedy=f"Leave the one that is meant in {place} and take the other away.",
+            )
 
     def _from_mirror(self, wanted: Wanted) -> list[RawFile]:
         if self._mirror is None or (self.offline and self._mirror.asks_network):
