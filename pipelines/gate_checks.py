@@ -36,13 +36,16 @@ def check_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _result(rule: Rule, status: str, count: int, rows: list[dict[str, Any]], note: str) -> dg.AssetCheckResult:
+def _result(
+    asset: dg.AssetKey, rule: Rule, status: str, count: int, rows: list[dict[str, Any]], note: str
+) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {"status": status, "failing rows": count}
     if note:
         metadata["note"] = note
     if table := pictures.records(rows, SHOWN_ROWS):
         metadata["rows"] = table
     return dg.AssetCheckResult(
+        asset_key=asset,
         check_name=check_name(rule),
         passed=status in ("passed", "not applicable"),
         severity=_SEVERITY[rule.severity],
@@ -51,24 +54,24 @@ def _result(rule: Rule, status: str, count: int, rows: list[dict[str, Any]], not
     )
 
 
-def results_of(report: GateReport) -> Iterator[dg.AssetCheckResult]:
+def results_of(report: GateReport, asset: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
     """The results of a gate that was asked now."""
     for r in report.results:
-        yield _result(r.rule, r.status, r.count, r.first, r.why or r.note)
+        yield _result(asset, r.rule, r.status, r.count, r.first, r.why or r.note)
 
 
-def results_kept(release: ReleaseReport) -> Iterator[dg.AssetCheckResult]:
+def results_kept(release: ReleaseReport, asset: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
     """The results that lie with a release that was there already."""
     told = json.loads((UPath(release.path) / REPORT_JSON).read_text(encoding="utf-8"))
     kept = {r["id"]: r for r in told["rules"]}
     for rule in RELEASE_RULES:
         r = kept[rule.id]
         note = r["not_applicable_because"] or r["note"] or ""
-        yield _result(rule, r["status"], r["rows"], r["first_rows"], note)
+        yield _result(asset, rule, r["status"], r["rows"], r["first_rows"], note)
 
 
-def results_missing(error: str) -> Iterator[dg.AssetCheckResult]:
+def results_missing(error: str, asset: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
     """All checks failed, because the release could not be made at all."""
     rows = pl.DataFrame({"error": [error]}).to_dicts()
     for rule in RELEASE_RULES:
-        yield _result(rule, "not asked: the release could not be made", 0, rows, "")
+        yield _result(asset, rule, "not asked: the release could not be made", 0, rows, "")

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
 
     `data` is a local folder or an `s3://` URL; `mirror` a folder or base URL laid out as the raw store; `state` a local
     folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`).
+    `substitute` names sources that stand in for a predictor's own (`chr`), or `none`; unset: as last built.
     `layout` "reference" adds to each release the same figures in the shape of the reference's own files.
     """
 
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     state: Path | None = None
     profile: Profile = "live"
     states: str | None = None
+    substitute: str | None = None
     offline: bool = False
     layout: LayoutChoice = "clean"
     ipums_api_key: SecretStr | None = Field(default=None, validation_alias="IPUMS_API_KEY")
@@ -72,5 +74,5 @@ class Settings(BaseSettings):
         os.environ["MOBILITY_PROFILE"] = self.profile
         os.environ["MOBILITY_OFFLINE"] = str(int(self.offline))
         os.environ["MOBILITY_LAYOUT"] = self.layout
-        for name in ("mirror", "states"):
+        for name in ("mirror", "states", "substitute"):
             os.environ[f"MOBILITY_{name.upper()}"] = str(getattr(self, name) or "")
