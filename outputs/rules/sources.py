@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from metrics.governance import crime, policing
 from outputs.deliver import checksums
 from outputs.rules.context import ReleaseContext, table
 from outputs.rules.geography import concat
@@ -19,9 +20,9 @@ LARGEST_CONNECTEDNESS: Final = 0.75
 """The share of high-income friends is about half of the ratio published before 2025 (0.29 to 1.36 by county)."""
 SMALL_PLACE: Final = 2000
 COVERAGE: Final[dict[str, str]] = {
-    "rate_crime_violent": "coverage_crime",
-    "rate_crime_property": "coverage_crime",
-    "rate_juv_arrest": "coverage_juv_arrest",
+    "rate_crime_violent": crime.COVERAGE,
+    "rate_crime_property": crime.COVERAGE,
+    "rate_juv_arrest": policing.COVERAGE,
 }
 """Rate -> the metric that says which share of people is served by reporting agencies."""
 ALASKA: Final = "02"
