@@ -1,10 +1,7 @@
 """Running Dagster in this process for a choice of predictors and years; what the command line calls."""
 
-import contextlib
-import fcntl
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,15 +10,12 @@ import dagster as dg
 from metrics.catalog import catalog
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
+from pipelines.lock import build_lock
 from pipelines.release import last_release, left_out
 from pipelines.settings import PROJECT
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.registry import all_tables
-
-
-class BusyError(MobilityError):
-    """Another build works on the same data root."""
 
 
 @dataclass
@@ -34,21 +28,6 @@ class RunReport:
     release: str | None = None
     folder: str | None = None
     left_out: dict[str, list[int]] = field(default_factory=dict)
-
-
-@contextlib.contextmanager
-def build_lock(ws: Workspace) -> Iterator[None]:
-    """One build at a time for a state folder; the lock goes with the process."""
-    folder = ws.settings.state_root
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "build.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(f"another build is running on {ws.root} (lock {folder / 'build.lock'}).") from error
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
 
 
 def built_predictors() -> list[str]:
@@ -121,9 +100,10 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
         seen(stage, name, status)
 
     ws.progress = watch
-    with build_lock(ws):
+    with build_lock(ws, "a build of the command line"):
         ws.claim()
         ws.remember_states()
+        ws.look_again()
         due = stale(ws, steps)
         for year, (tables, active) in steps.items():
             ahead = due.get(year, ([], []))
@@ -152,6 +132,8 @@ def _run_dagster(
     from pipelines.assets import RELEASE, estimates_key, table_key
     from pipelines.jobs import build_definitions
 
+    # What a run is going to do is some hundred events: store them together.
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
         definitions = build_definitions(ws)
