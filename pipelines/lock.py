@@ -48,6 +48,11 @@ def build_lock(ws: Workspace, what: str, *, patience: float = 0.0) -> Iterator[N
             _held.discard(file)
 
 
+def inherit(ws: Workspace) -> None:
+    """In a process that a holder of the lock started to do a part of its work: it is held already."""
+    _held.add(ws.settings.state_root / LOCK)
+
+
 def _take(handle: TextIO, ws: Workspace, patience: float) -> None:
     until = time.monotonic() + patience
     while True:

@@ -1,18 +1,13 @@
 """Running Dagster in this process for a choice of predictors and years; what the command line calls."""
 
-import os
-import sys
 from dataclasses import dataclass, field
 from typing import Any
-
-import dagster as dg
 
 from metrics.catalog import catalog
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
 from pipelines.lock import build_lock
 from pipelines.release import last_release, left_out
-from pipelines.settings import PROJECT
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.registry import all_tables
@@ -110,7 +105,13 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
             for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
                 watch("plan", f"{name} {year}", "unchanged")
         if due or (publish and last_release(ws) is None):
-            _run_dagster(ws, due, report, publish=publish)
+            from pipelines.years import Runs, run_years
+
+            runs = Runs(ws)
+            report.failed |= run_years(ws, runs, due)
+            if publish:
+                report.failed |= runs.release()
+            runs.close()
         elif publish:
             report.release = last_release(ws)
         for year, (tables, _) in steps.items():
@@ -123,47 +124,3 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     if report.release is not None:
         report.folder = str(ws.root / "published" / report.release)
     return report
-
-
-def _run_dagster(
-    ws: Workspace, due: dict[int, tuple[list[str], list[str]]], report: RunReport, *, publish: bool
-) -> None:
-    """One Dagster run per data year, and one for the release."""
-    from pipelines.assets import RELEASE, estimates_key, table_key
-    from pipelines.jobs import build_definitions
-
-    # What a run is going to do is some hundred events: store them together.
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
-        definitions = build_definitions(ws)
-        one_year = definitions.resolve_job_def("one_year")
-        for year, (tables, active) in due.items():
-            keys = [*(table_key(t) for t in tables), *(estimates_key(p) for p in active)]
-            result = one_year.execute_in_process(
-                partition_key=str(year),
-                asset_selection=keys,
-                instance=instance,
-                raise_on_error=False,
-                run_config=quiet,
-            )
-            _unexpected(result, report, str(year))
-        if publish:
-            result = definitions.resolve_job_def("publish").execute_in_process(
-                instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[RELEASE]
-            )
-            _unexpected(result, report, "publish")
-
-
-def _unexpected(result: dg.ExecuteInProcessResult, report: RunReport, what: str) -> None:
-    """Step failures that are not already reported in words (errors of the program itself)."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause if error is not None and error.cause is not None else error
-            text = cause.message.strip() if cause is not None else "failed"
-            step = (event.step_key or what).removeprefix("estimates__").removeprefix("tables__")
-            known = any(name.split(" ")[0] == step for name in report.failed)
-            if not known and not text.startswith("dagster._core.definitions.events.Failure"):
-                report.failed[f"{step} {what}"] = text
-                print(error.to_string() if error is not None else text, file=sys.stderr)

@@ -19,7 +19,8 @@ class Settings(BaseSettings):
     """Where data live, where files come from, and the agencies' keys.
 
     `data` is a local folder or an `s3://` URL; `mirror` a folder or base URL laid out as the raw store; `state` a local
-    folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`).
+    folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`);
+    `processes` how many data years are worked on at a time (default: see `pipelines.years.processes`).
     """
 
     model_config = SettingsConfigDict(env_prefix="MOBILITY_", env_file=".env", extra="ignore", populate_by_name=True)
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     profile: Profile = "live"
     states: str | None = None
     offline: bool = False
+    processes: int | None = Field(default=None, ge=1)
     ipums_api_key: SecretStr | None = Field(default=None, validation_alias="IPUMS_API_KEY")
     census_api_key: SecretStr | None = Field(default=None, validation_alias="CENSUS_API_KEY")
 
