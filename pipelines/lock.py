@@ -24,7 +24,7 @@ class BusyError(MobilityError):
 
 
 @contextlib.contextmanager
-def build_lock(ws: Workspace, what: str, *, patience: float = 0.0) -> Iterator[None]:
+def build_lock(ws: Workspace, what: str = "the command line", *, patience: float = 0.0) -> Iterator[None]:
     """Hold the build lock of the workspace's state folder; it goes with the process.
 
     `what` tells others who has it. A lock that another process has is waited for, for `patience` seconds; then

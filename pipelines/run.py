@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metrics.catalog import catalog
+from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
 from pipelines.lock import build_lock
-from pipelines.release import last_release, left_out
+from pipelines.release import last_candidate, last_release, left_out
+from pipelines.substitutes import entry_of
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.registry import all_tables
@@ -23,6 +25,7 @@ class RunReport:
     release: str | None = None
     folder: str | None = None
     left_out: dict[str, list[int]] = field(default_factory=dict)
+    candidate: bool = False
 
 
 def built_predictors() -> list[str]:
@@ -30,14 +33,19 @@ def built_predictors() -> list[str]:
     return [key for key, entry in catalog().items() if entry.built]
 
 
-def plan(predictors: list[str], years: list[int] | None) -> dict[int, tuple[list[str], list[str]]]:
-    """Year -> (tables, predictors) to bring up to date: only what these predictors need in that year."""
+def plan(
+    predictors: list[str], years: list[int] | None, ws: Workspace | None = None
+) -> dict[int, tuple[list[str], list[str]]]:
+    """Year -> (tables, predictors) to bring up to date: only what these predictors need in that year.
+
+    With the workspace, substitutes that are in use there take the place of a predictor's own source.
+    """
     known = {y for p in predictors for y in catalog()[p].predictor.years}
     chosen = sorted(known & set(years)) if years else sorted(known)
     steps: dict[int, tuple[list[str], list[str]]] = {}
     for year in chosen:
         active = [p for p in predictors if year in catalog()[p].predictor.years]
-        needed = {name for p in active for name in tables_of(p, year)} | {"spine"}
+        needed = {name for p in active for name in tables_of(p, year, ws)} | {"spine"}
         tables = [name for name in with_upstream(needed) if year in table(name).years]
         steps[year] = (tables, active)
     return steps
@@ -51,18 +59,18 @@ def stale(ws: Workspace, steps: dict[int, tuple[list[str], list[str]]]) -> dict[
         for name in tables:
             if changed & set(upstream(name)) or not table_is_fresh(ws, name, year):
                 changed.add(name)
-        behind = [p for p in active if changed & tables_of(p, year) or not estimates_are_fresh(ws, p, year)]
+        behind = [p for p in active if changed & tables_of(p, year, ws) or not estimates_are_fresh(ws, p, year)]
         if changed or behind:
             remaining[year] = ([t for t in tables if t in changed], behind)
     return remaining
 
 
-def tables_of(predictor: str, year: int) -> set[str]:
+def tables_of(predictor: str, year: int, ws: Workspace | None = None) -> set[str]:
     """The tables a predictor reads in a year: parameters of `estimate` that a series of that year asks for.
 
     Parameters that no series names (the spine, allocation tables) are always needed.
     """
-    entry = catalog()[predictor]
+    entry = catalog()[predictor] if ws is None else entry_of(ws, predictor, year)
     series = entry.predictor.series
     named = {t for s in series for t in s.tables}
     active = {t for s in series if year in s.years for t in s.tables}
@@ -72,18 +80,27 @@ def tables_of(predictor: str, year: int) -> set[str]:
 def missing_modules() -> list[str]:
     """Inputs of built predictors for which no table is declared: an error of the program, found at start."""
     declared = {*all_tables(), *derived_tables()}
-    return sorted({n for p in built_predictors() for n in catalog()[p].inputs} - declared)
+    entries = [catalog()[p] for p in built_predictors()]
+    needed = {name for entry in entries for name in entry.inputs}
+    needed |= {name for entry in entries if entry.substitute for name in entry.substitute.series.tables}
+    return sorted(needed - declared)
 
 
-def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True) -> RunReport:
-    """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest."""
+def run(
+    ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True, candidate: bool = False
+) -> RunReport:
+    """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest.
+
+    With `candidate` the release goes to `<data>/candidates` and waits there for `promote_release`.
+    """
     ws.settings.export()
     ws.settings.state_root.mkdir(parents=True, exist_ok=True)
     report = RunReport()
     seen = ws.progress
     if undeclared := missing_modules():
         raise MobilityError(f"predictors ask for tables that no source declares: {', '.join(undeclared)}.")
-    steps = plan(predictors, years)
+    ws.predictors = tuple(predictors)
+    steps = plan(predictors, years, ws)
 
     def watch(stage: str, name: str, status: str) -> None:
         if status.startswith("failed: "):
@@ -95,7 +112,7 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
         seen(stage, name, status)
 
     ws.progress = watch
-    with build_lock(ws, "a build of the command line"):
+    with build_lock(ws):
         ws.claim()
         ws.remember_states()
         ws.look_again()
@@ -104,16 +121,17 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
             ahead = due.get(year, ([], []))
             for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
                 watch("plan", f"{name} {year}", "unchanged")
-        if due or (publish and last_release(ws) is None):
+        there = last_release(ws) or (last_candidate(ws) if candidate else None)
+        if due or (publish and there is None):
             from pipelines.years import Runs, run_years
 
             runs = Runs(ws)
             report.failed |= run_years(ws, runs, due)
             if publish:
-                report.failed |= runs.release()
+                report.failed |= runs.release(candidate=candidate)
             runs.close()
         elif publish:
-            report.release = last_release(ws)
+            report.release = there
         for year, (tables, _) in steps.items():
             for name in tables:
                 account = ws.account("tables", name, year)
@@ -122,5 +140,7 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     ws.progress = seen
     report.left_out = left_out(ws)
     if report.release is not None:
-        report.folder = str(ws.root / "published" / report.release)
+        waits = candidate and (ws.root / CANDIDATES / report.release).exists()
+        report.candidate = waits
+        report.folder = str(ws.root / (CANDIDATES if waits else PUBLISHED) / report.release)
     return report

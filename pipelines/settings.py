@@ -12,6 +12,7 @@ from schemas.errors import MobilityError
 from sources.framework.states import BY_FIPS, BY_POSTAL
 
 Profile = Literal["sample", "live"]
+LayoutChoice = Literal["clean", "reference"]
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -19,8 +20,10 @@ class Settings(BaseSettings):
     """Where data live, where files come from, and the agencies' keys.
 
     `data` is a local folder or an `s3://` URL; `mirror` a folder or base URL laid out as the raw store; `state` a local
-    folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`);
-    `processes` how many data years are worked on at a time (default: see `pipelines.years.processes`).
+    folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`).
+    `substitute` names sources that stand in for a predictor's own (`chr`), or `none`; unset: as last built.
+    `layout` "reference" adds to each release the same figures in the shape of the reference's own files.
+    `processes` is how many data years are worked on at a time (default: see `pipelines.years.processes`).
     """
 
     model_config = SettingsConfigDict(env_prefix="MOBILITY_", env_file=".env", extra="ignore", populate_by_name=True)
@@ -30,8 +33,10 @@ class Settings(BaseSettings):
     state: Path | None = None
     profile: Profile = "live"
     states: str | None = None
+    substitute: str | None = None
     offline: bool = False
     processes: int | None = Field(default=None, ge=1)
+    layout: LayoutChoice = "clean"
     ipums_api_key: SecretStr | None = Field(default=None, validation_alias="IPUMS_API_KEY")
     census_api_key: SecretStr | None = Field(default=None, validation_alias="CENSUS_API_KEY")
 
@@ -70,5 +75,6 @@ class Settings(BaseSettings):
         os.environ["MOBILITY_STATE"] = str(self.state_root)
         os.environ["MOBILITY_PROFILE"] = self.profile
         os.environ["MOBILITY_OFFLINE"] = str(int(self.offline))
-        for name in ("mirror", "states"):
+        os.environ["MOBILITY_LAYOUT"] = self.layout
+        for name in ("mirror", "states", "substitute"):
             os.environ[f"MOBILITY_{name.upper()}"] = str(getattr(self, name) or "")

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing.queues import SimpleQueue
 from threading import Thread
 from typing import Any
 
 import dagster as dg
 
-from pipelines.assets import RELEASE, estimates_key, table_key
+from pipelines.assets import CANDIDATE, RELEASE, estimates_key, table_key
 from pipelines.jobs import build_definitions
 from pipelines.lock import inherit
 from pipelines.settings import PROJECT, Settings
@@ -57,9 +58,10 @@ class Runs:
         keys = [*(table_key(t) for t in tables), *(estimates_key(p) for p in predictors)]
         return self._run("one_year", keys, str(year))
 
-    def release(self) -> Unexpected:
-        """Publish what lies in the data root."""
-        return self._run("publish", [RELEASE], None)
+    def release(self, *, candidate: bool = False) -> Unexpected:
+        """Publish what lies in the data root, or make a candidate release of it."""
+        job, asset = ("candidate", CANDIDATE) if candidate else ("publish", RELEASE)
+        return self._run(job, [asset], None)
 
     def _run(self, job: str, keys: Sequence[dg.AssetKey], partition: str | None) -> Unexpected:
         failed: dict[str, str] = {}
@@ -96,16 +98,16 @@ def run_years(ws: Workspace, runs: Runs, due: Mapping[int, Steps]) -> Unexpected
 
 
 def processes(settings: Settings, due: Mapping[int, Steps]) -> int:
-    """How many processes to share the years among.
+    """How many processes to share the years among: as many as the setting says, but no more than there are years.
 
-    Without a setting: one more than this machine would have work for is never started, two at most, for each may hold a
-    nation's microdata; and one where files are fetched, so that none is fetched twice.
+    Without a setting: one where files are fetched, so that none is fetched twice; else two (each may hold a nation's
+    microdata), if the machine has two processors and there is enough to do to be worth the start of a second one.
     """
-    steps = sum(len(tables) + len(predictors) for tables, predictors in due.values())
-    most = min(len(due), 1 + steps // _STEPS_WORTH_A_PROCESS)
     if settings.processes is not None:
-        return min(settings.processes, most)
-    return min(2, os.cpu_count() or 1, most) if settings.offline else 1
+        return min(settings.processes, len(due))
+    steps = sum(len(tables) + len(predictors) for tables, predictors in due.values())
+    enough = len(due) > 1 and steps >= _STEPS_WORTH_A_PROCESS
+    return 2 if settings.offline and enough and (os.cpu_count() or 1) > 1 else 1
 
 
 def _unexpected(result: dg.ExecuteInProcessResult, failed: Mapping[str, str], what: str) -> Unexpected:
@@ -138,7 +140,7 @@ def _side_by_side(ws: Workspace, due: Mapping[int, Steps], count: int) -> list[U
     # The years with most to do first: the last ones to end are short then.
     order = sorted(due, key=lambda year: (-sum(map(len, due[year])), year))
     try:
-        with ProcessPoolExecutor(count, context, _begin, (ws.settings, ws.force, messages)) as pool:
+        with ProcessPoolExecutor(count, context, _begin, (replace(ws, progress=_silent), messages)) as pool:
             coming = {pool.submit(_work, year, due[year]): year for year in order}
             done = {coming[future]: future.result() for future in as_completed(coming)}
     except BrokenProcessPool as error:
@@ -157,11 +159,15 @@ def _tell(messages: "SimpleQueue[Message]", progress: Progress) -> None:
         progress(*message)
 
 
-def _begin(settings: Settings, force: bool, messages: "SimpleQueue[Message]") -> None:
+def _silent(*_: str) -> None:
+    """Progress that nobody watches."""
+
+
+def _begin(ws: Workspace, messages: "SimpleQueue[Message]") -> None:
     """Make ready a process for the years that it will be given."""
     global _of_this_process  # noqa: PLW0603
     tell: Callable[[Message], None] = messages.put
-    ws = Workspace(settings, progress=lambda *message: tell(message), force=force)
+    ws.progress = lambda *message: tell(message)
     inherit(ws)
     _of_this_process = Runs(ws)
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation, Step
-from metrics.predictor import Metric, Predictor, Series
+from metrics.predictor import Metric, Predictor, Series, Substitute
 from schemas.estimate import empty
 from schemas.labels import ALL
 from schemas.vintages import RENAMED_COUNTIES
@@ -45,9 +45,6 @@ PREDICTOR = Predictor(
     ),
     breaks=((2020, "The population is the 2020 census count; other years use estimates."),),
 )
-
-# The County Health Rankings of 2022 hold the physicians of 2019. They are used only where somebody asks for it.
-SUBSTITUTE: Final = Series("chr", (2019,), ("rankings_physicians_county", "spine"), levels=("county",))
 
 # Up to this many people, no physician at all is taken for a fact and not for a gap in the source.
 SMALL: Final = 2000
@@ -164,7 +161,7 @@ def estimate(physicians_county: pl.LazyFrame | None, spine: pl.LazyFrame | None,
 def estimate_substitute(
     rankings_physicians_county: pl.LazyFrame | None, spine: pl.LazyFrame | None, year: int
 ) -> pl.DataFrame:
-    """The same from the County Health Rankings; sample `chr`. Not called unless `SUBSTITUTE` is switched on."""
+    """The same from the County Health Rankings; sample `chr`. Called only where `SUBSTITUTE` is switched on."""
     if rankings_physicians_county is None or spine is None:
         return empty()
     return compute(rankings_physicians_county, spine, year, sample="chr")
@@ -290,6 +287,7 @@ def _explain(cell: Cell, year: int, physicians: pl.LazyFrame, spine: pl.LazyFram
     steps = (
         Step("areas of the source that are counties of the year, with a count", listed, matched),
         Step("counties of the year that have a count", counties, matched),
+        Step("of them, this county", matched, row.filter(pl.col("physicians").is_not_null()).height),
     )
     figures = row.row(0, named=True) if row.height else dict.fromkeys(("physicians", "population", "value", "change"))
     number, people, value, change = (figures[k] for k in ("physicians", "population", "value", "change"))
@@ -324,3 +322,16 @@ def _explain(cell: Cell, year: int, physicians: pl.LazyFrame, spine: pl.LazyFram
         decisions=tuple(decisions),
         notes=tuple(notes),
     )
+
+
+# The County Health Rankings of 2022 hold the physicians of 2019. They are used only where somebody asks for it.
+SUBSTITUTE: Final = Substitute(
+    series=Series("chr", (2019,), ("rankings_physicians_county", "spine"), levels=("county",)),
+    source="chr",
+    note=(
+        "The physicians of 2019 come from the County Health Rankings of 2022, which republish those of the Area Health "
+        "Resources Files; a county without physicians cannot be told from one that is not reported."
+    ),
+    estimate=estimate_substitute,
+    explain=explain_substitute,
+)

@@ -9,7 +9,7 @@ import polars as pl
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.health.poisson import bounds
-from metrics.predictor import Metric, Predictor, Series
+from metrics.predictor import Metric, Predictor, Series, Substitute
 from metrics.shared import CONNECTICUT, WONDER_CONNECTICUT
 from schemas.errors import InputError
 from schemas.estimate import empty
@@ -67,9 +67,6 @@ PREDICTOR = Predictor(
         (2022, CONNECTICUT + WONDER_CONNECTICUT),
     ),
 )
-
-# The County Health Rankings of 2022 hold the pool 2016 to 2020. They are used only where somebody asks for it.
-SUBSTITUTE: Final = Series("chr", (2020,), ("rankings_injury_deaths_county", "spine"), levels=("county",))
 
 RELIABLE_FROM: Final = 20
 STRONG_BELOW: Final = 0.2
@@ -150,7 +147,7 @@ def estimate(injury_deaths_county: pl.LazyFrame | None, spine: pl.LazyFrame | No
 def estimate_substitute(
     rankings_injury_deaths_county: pl.LazyFrame | None, spine: pl.LazyFrame | None, year: int
 ) -> pl.DataFrame:
-    """The overall rate from the County Health Rankings; sample `chr`. Not called unless `SUBSTITUTE` is switched on.
+    """The overall rate from the County Health Rankings; sample `chr`. Called only where `SUBSTITUTE` is on.
 
     Rates and bounds are rounded to one decimal; rates of fewer than 20 deaths are left out, as the first source does;
     the standard error is rate / sqrt(deaths), and bounds that the workbook does not have are computed from the count.
@@ -369,7 +366,21 @@ def _explain(cell: Cell, year: int, deaths: pl.LazyFrame, spine: pl.LazyFrame, t
                 cells.filter(pl.col("rate").is_not_null()).height,
             ),
             Step("counties of the year that the export has", cells.height, cells["source_code"].drop_nulls().len()),
+            Step("of them, the row of this county", cells["source_code"].drop_nulls().len(), source.height),
         ),
         decisions=tuple(decisions),
         notes=tuple(notes),
     )
+
+
+# The County Health Rankings of 2022 hold the pool 2016 to 2020. They are used only where somebody asks for it.
+SUBSTITUTE: Final = Substitute(
+    series=Series("chr", (2020,), ("rankings_injury_deaths_county", "spine"), levels=("county",)),
+    source="chr",
+    note=(
+        "The figures of 2020 come from the County Health Rankings of 2022, which republish deaths and rates of the "
+        "same pool of years (2016 to 2020); single bounds may be off by 0.1."
+    ),
+    estimate=estimate_substitute,
+    explain=explain_substitute,
+)
