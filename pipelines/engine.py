@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
+from upath import UPath
 
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
@@ -53,23 +54,22 @@ def gate_table(frame: pl.DataFrame | pl.LazyFrame, model: type[pa.DataFrameModel
 
 
 def inventory(ws: Workspace, source_names: tuple[str, ...], year: int) -> str:
-    """A hash of what lies in store, inbox and a local mirror for these sources and this year (names, sizes, times).
+    """A hash of what lies in store, inbox and a mirror folder for these sources and this year (see `ws.listing`).
 
-    Vintages without data years (other forms of the same figures) count for every year.
+    Vintages without data years (other forms of the same figures) count for every year. A mirror behind an address
+    gives no listing; of it, only the address counts.
     """
-    listing: list[tuple[str, str, int, int]] = []
-    local = Path(str(ws.root))
-    folders = [local / "raw", local / "inbox"] if ws.settings.data_is_local else []
+    root: UPath | Path = Path(str(ws.root)) if ws.settings.data_is_local else ws.root
+    raw, inbox = root / "raw", root / "inbox"
+    folders: list[UPath | Path] = [raw, inbox]
     if ws.settings.mirror and "://" not in ws.settings.mirror:
         folders.append(Path(ws.settings.mirror))
+    files: list[tuple[str, list[tuple[str, str]]]] = []
     for name in source_names:
         vintages = [v for v in all_sources()[name].vintages if year in v.data_years or not v.data_years]
-        places = [folder / name / v.key for folder in folders for v in vintages] + [local / "inbox" / name]
-        for place in places:
-            if place.is_dir():
-                files = [f for f in sorted(place.iterdir()) if f.is_file() and f.name != "provenance.json"]
-                listing += [(str(place), f.name, (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
-    return digest(listing, ws.settings.mirror, ws.settings.offline)
+        places = [folder / name / v.key for folder in folders for v in vintages] + [inbox / name]
+        files += [(str(place), found) for place in places if (found := ws.listing(place))]
+    return digest(files, ws.settings.mirror, ws.settings.offline)
 
 
 def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
