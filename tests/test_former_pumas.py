@@ -25,15 +25,16 @@ def _csv(puma: str, geo: str, *rows: tuple[str, str, int, str, str]) -> str:
     return head + "".join(f'"44","{p}","{g}",{n},{a},{b} \n' for p, g, n, a, b in rows)
 
 
-# In 2010 each county is a PUMA of its own; in 2000 one PUMA held the whole of 001 and a fifth of 003.
+# In 2010 each county is a PUMA of its own; in 2000 one PUMA held the whole of 001 and a fifth of 003. The code 00100 is
+# that of another area in 2010 than in 2000.
 FILES = {
-    "puma12-county14": _csv("puma12", "county14", ("00101", "44001", 800, "1", "1"), ("00103", "44003", 500, "1", "1")),
+    "puma12-county14": _csv("puma12", "county14", ("00101", "44001", 800, "1", "1"), ("00100", "44003", 500, "1", "1")),
     "puma12-place10": _csv(
         "puma12",
         "placefp14",
         ("00101", "99999", 800, "1", ".7"),
-        ("00103", "59000", 200, ".4", "1"),
-        ("00103", "99999", 300, ".6", ".3"),
+        ("00100", "59000", 200, ".4", "1"),
+        ("00100", "99999", 300, ".6", ".3"),
     ),
     "puma2k-county14": _csv(
         "puma2k",
@@ -77,12 +78,12 @@ def made(tmp_path):
 
 
 def _file_of_2014(make, **changed):
-    """60 interviews a year; those of 2010 and 2011 in PUMA 00100 of 2000, half of the later ones in each of 2010."""
+    """60 interviews a year: in 2010 and 2011 in PUMA 00100 of 2000, later half of them in each PUMA of 2010."""
     old = [make(60, state="44", survey_year=y, puma="00100", puma_vintage=2000, **changed) for y in (2010, 2011)]
     new = [
         make(30, state="44", survey_year=y, puma=puma, puma_vintage=2010)
         for y in (2012, 2013, 2014)
-        for puma in ("00101", "00103")
+        for puma in ("00101", "00100")
     ]
     return pl.concat([*old, *new]).lazy()
 
@@ -117,7 +118,7 @@ def test_with_the_table_they_count_in_the_areas_of_their_pumas(made):
     assert row["value"] == new / (new + old)
     other = row_of(found, level="county", geo="003")
     assert (other["n"], other["n_effective"]) == (210, 90 + 120 * 0.1111)
-    # The place lies in PUMA 00200 of 2000, where nobody was interviewed, and in 00103 of 2010.
+    # The place lies in PUMA 00200 of 2000, where nobody was interviewed, and in 00100 of 2010.
     place = row_of(found, level="place", geo="59000")
     assert (place["n"], place["n_effective"], place["value"]) == (90, 36.0, 1.0)
     assert (row["estimation_area"], row["n_areas"]) == ("county-44001", 1)
