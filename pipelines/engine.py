@@ -85,6 +85,20 @@ def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
     return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
 
 
+def table_is_current(ws: Workspace, name: str, year: int) -> bool:
+    """Whether the table that is there was made from what is there now; true if there is none.
+
+    Unlike `table_is_fresh`, a table that was made without an input that is still owed is current.
+    """
+    found = table(name)
+    before = ws.account("tables", name, year)
+    if before is None or not before.present:
+        return True
+    if isinstance(found, Derived):
+        return before.fingerprint == _derived_fingerprint(ws, found, year)
+    return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
+
+
 def estimates_are_fresh(ws: Workspace, key: str, year: int) -> bool:
     """Whether `refresh_estimates` would change nothing (its tables being fresh themselves)."""
     before = ws.account("estimates", key, year)
