@@ -10,11 +10,9 @@ with `mobility diff`'s own code. Each step runs in its own process; wall seconds
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,10 +83,7 @@ def figures(predictor, year: int, spine):  # noqa: ANN001, ANN201
         pl.lit(f"{year - 4}-{year}").alias("reference_period"),
     )
     shown = frame.with_columns(
-        *(
-            pl.when(there).then(c).alias(c)
-            for c in ("value", "quality", "se", "cv", "numerator", "denominator")
-        ),
+        *(pl.when(there).then(c).alias(c) for c in ("value", "quality", "se", "cv", "numerator", "denominator")),
         *(pl.when(there & bounded).then(c).alias(c) for c in ("lb", "ub")),
         pl.when(~there).then(pl.lit("effective sample below 30")).alias("reason"),
     )

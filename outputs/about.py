@@ -71,8 +71,8 @@ class ReleaseMeta:
     """Facts about the run behind a release.
 
     `states` lists the 2-digit codes of a partial run, None for the whole nation. `sources` maps source keys to what the
-    dictionary says about them; a predictor's source that is missing there is named by its key alone. `lineage` says what
-    each predictor's figures were made from, `owed` which source files could not be had.
+    dictionary says about them; a predictor's source that is missing there is named by its key alone.
+    `lineage` says what each predictor's figures were made from, `owed` which source files could not be had.
     """
 
     profile: str

@@ -13,6 +13,8 @@ from typing import Final
 import polars as pl
 
 from metrics.predictor import Entry
+from outputs.about import ReleaseMeta
+from outputs.deliver import checksums
 from outputs.dictionary import PUBLISHED, Written
 from outputs.files import Layout, PublishedFile, choices, metrics_by_column
 from outputs.wide import parts_of
@@ -191,6 +193,17 @@ def _empty_years(written: Written, frame: pl.DataFrame, layout: Layout) -> list[
     values = [names["value"] for names in parts_of(written.columns).values()]
     empty = frame.group_by("year").agg(pl.all_horizontal(pl.col(v).is_null().all() for v in values).alias("empty"))
     return [f"{year} has no value" for year in empty.filter("empty")["year"].sort()]
+
+
+def check_no_sources(folder: Path, meta: ReleaseMeta) -> list[str]:
+    """No file of a release is a source file, by name or by content: many may not be passed on."""
+    sums = {item.sha256: item for item in meta.inputs}
+    names = {item.file for item in meta.inputs}
+    found = []
+    for path, _, sha256 in checksums(folder):
+        if sha256 in sums or Path(path).name in names:
+            found.append(f"{path} is a source file ({sums[sha256].source if sha256 in sums else 'by its name'})")
+    return found
 
 
 def check_dictionary(table: pl.DataFrame, columns_of: Mapping[str, list[str]]) -> list[str]:

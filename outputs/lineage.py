@@ -101,10 +101,11 @@ def method_version(entry: Entry, year: int) -> str:
 
 def lineage(meta: ReleaseMeta, entries: Mapping[str, Entry]) -> pl.DataFrame:
     """The lineage that a release records: columns `LINEAGE`, sorted."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for made in meta.lineage:
         head = (made.predictor, made.year, method_version(entries[made.predictor], made.year), made.code_version)
-        rows += [(*head, *file) for file in made.files] or [(*head, None, None, None, None)]
+        nothing: tuple[str | None, ...] = (None,) * 4
+        rows += [(*head, *file) for file in made.files or (nothing,)]
     frame = pl.DataFrame(rows, schema=LINEAGE, orient="row")
     return frame.sort(list(LINEAGE), nulls_last=True)
 

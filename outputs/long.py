@@ -112,15 +112,19 @@ def long_years(
 class LongFiles:
     """Writes the long CSV (gzip) and Parquet files side by side, one year at a time.
 
+    With a folder `by_year`, each year stands there in a Parquet file of its own, too.
+
     The Parquet metadata are given last, because the release's name, which they carry, follows from the content.
     """
 
-    def __init__(self, csv_gz: Path, parquet: Path) -> None:
+    def __init__(self, csv_gz: Path, parquet: Path, by_year: Path | None = None) -> None:
         self.csv_gz = csv_gz
         self.parquet = parquet
+        self.by_year = by_year
         self.rows = 0
         self.text_sha256 = ""
         self._writer: pq.ParquetWriter | None = None
+        self._groups: dict[int, range] = {}
 
     def write(self, frames: Iterator[pl.DataFrame]) -> None:
         """Write all frames; sets `rows` and `text_sha256`, the hash of the CSV text."""
@@ -134,15 +138,29 @@ class LongFiles:
                 if self._writer is None:
                     self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
                 self._writer.write_table(table, row_group_size=ROW_GROUP)
+                first = max((g.stop for g in self._groups.values()), default=0)
+                self._groups[int(frame["year"][0])] = range(first, first + -(-frame.height // ROW_GROUP))
                 self.rows += frame.height
         self.text_sha256 = digest.hexdigest()
 
     def close(self, metadata: Mapping[str, str]) -> None:
-        """Finish the Parquet file with these key/value metadata."""
+        """Finish the Parquet file with these key/value metadata, and write the files of the years."""
         if self._writer is None:
             raise GateError("estimates", ["there are no rows in the years of the spine"])
         self._writer.add_key_value_metadata(dict(metadata))
         self._writer.close()
+        if self.by_year is not None:
+            self.by_year.mkdir()
+            for year, group in self._groups.items():
+                self._write_year(year, group, metadata)
+
+    def _write_year(self, year: int, groups: range, metadata: Mapping[str, str]) -> None:
+        assert self.by_year is not None
+        whole = pq.ParquetFile(self.parquet)
+        schema = whole.schema_arrow.with_metadata(dict(metadata))
+        with pq.ParquetWriter(self.by_year / f"{year}.parquet", schema, compression="zstd") as writer:
+            for group in groups:
+                writer.write_table(whole.read_row_group(group).cast(schema), row_group_size=ROW_GROUP)
 
 
 def text_hash(path: Path) -> str:

@@ -56,18 +56,18 @@ MEDIAN_DESCRIPTIONS: Final[dict[str, str]] = {
 }
 
 # The order of columns of the reference's own file of county medians.
-_REFERENCE_ORDER: Final = (
-    "pctl_income_20 pctl_income_50 pctl_income_80 count_homeless share_homeless share_affordable_30_ami "
-    "share_affordable_50_ami share_affordable_80_ami share_affordable_available_30_ami "
-    "share_affordable_available_50_ami share_affordable_available_80_ami ratio_population_pc_physician "
-    "rate_injury_death share_desc_rep_other share_desc_rep_black_nonhispanic share_desc_rep_hispanic "
-    "share_desc_rep_white_nonhispanic share_poverty_exposure count_membership_associations_per_10k index_air_hazard "
-    "share_in_preschool rate_learning share_meps20_black share_meps20_hispanic share_meps20_white share_hs_degree "
-    "share_employed ratio_living_wage share_transit_commuter share_transportation_cost share_low_birth_weight "
-    "share_election_turnout share_black_nh_exposure share_hispanic_exposure share_other_nh_exposure "
-    "share_white_nh_exposure share_debt_coll share_digital_access rate_crime_violent rate_crime_property "
-    "rate_juv_arrest share_economic_connectedness share_medical_debt_coll"
-).split()
+_REFERENCE_ORDER: Final = """
+    pctl_income_20 pctl_income_50 pctl_income_80 count_homeless share_homeless share_affordable_30_ami
+    share_affordable_50_ami share_affordable_80_ami share_affordable_available_30_ami
+    share_affordable_available_50_ami share_affordable_available_80_ami ratio_population_pc_physician
+    rate_injury_death share_desc_rep_other share_desc_rep_black_nonhispanic share_desc_rep_hispanic
+    share_desc_rep_white_nonhispanic share_poverty_exposure count_membership_associations_per_10k index_air_hazard
+    share_in_preschool rate_learning share_meps20_black share_meps20_hispanic share_meps20_white share_hs_degree
+    share_employed ratio_living_wage share_transit_commuter share_transportation_cost share_low_birth_weight
+    share_election_turnout share_black_nh_exposure share_hispanic_exposure share_other_nh_exposure
+    share_white_nh_exposure share_debt_coll share_digital_access rate_crime_violent rate_crime_property
+    rate_juv_arrest share_economic_connectedness share_medical_debt_coll
+"""
 
 
 def weighted_quantile(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], p: float = 0.5) -> float:
@@ -175,7 +175,7 @@ def as_reference(table: pl.DataFrame, level: Level, metrics: Sequence[str]) -> p
     `metrics` are those the level publishes as numbers; they stand in the reference's order, others after them.
     """
     nation = table.filter((pl.col("area") == NATION) & (pl.col("level") == level))
-    place = {metric: i for i, metric in enumerate(_REFERENCE_ORDER)}
+    place = {metric: i for i, metric in enumerate(_REFERENCE_ORDER.split())}
     ordered = sorted(metrics, key=lambda m: place.get(m, len(place)))
     years = nation.select("year").unique().sort("year").with_columns(pl.lit(REFERENCE_GROUP).alias("group"))
     for metric in ordered:

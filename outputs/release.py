@@ -3,7 +3,9 @@
     <root>/<release>/csv/11_mobility-metrics_county_longitudinal.csv ...
     <root>/<release>/parquet/11_mobility-metrics_county_longitudinal.parquet ...
     <root>/<release>/reference/{csv,parquet}/...      only if the reference layout is asked for
-    <root>/<release>/{estimates.parquet, estimates.csv.gz, data_dictionary.csv, suppressions.csv, datapackage.json,
+    <root>/<release>/{estimates.parquet, estimates/<year>.parquet, estimates.csv.gz}
+    <root>/<release>/{medians, revisions, comparability, suppressions, sources, lineage, data_dictionary}.*
+    <root>/<release>/{README.md, RELEASE_NOTES.md, data_dictionary.html, datapackage.json, croissant.json,
                       mobility.duckdb, release.json, SHA256SUMS}
     <root>/LATEST                                      one line: the release's name
 
@@ -29,6 +31,7 @@ from metrics.catalog import catalog
 from metrics.predictor import Entry
 from outputs import check, suppress
 from outputs.about import SCHEMA_VERSION, SYNTHETIC_NOTICE, ReleaseMeta
+from outputs.croissant import croissant
 from outputs.database import WIDE_SCHEMA, row_counts, write_database
 from outputs.datapackage import datapackage
 from outputs.deliver import (
@@ -44,7 +47,10 @@ from outputs.deliver import (
 )
 from outputs.dictionary import COLUMNS, Written, dictionary, name_of, years_with_values
 from outputs.files import FILES, Layout, PublishedFile, choices, is_written, metrics_by_column
+from outputs.lineage import lineage
 from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_text_hash, scan, text_hash
+from outputs.papers import coverage_of, dictionary_page, readme, release_notes
+from outputs.sides import Sides, write_sides
 from outputs.wide import assemble, universe
 from outputs.write import csv_text, write_csv, write_parquet
 from schemas.errors import MobilityError
@@ -86,15 +92,19 @@ class _Draft:
     included: frozenset[str]
     spines: Mapping[int, pl.DataFrame]
     layouts: tuple[Layout, ...]
+    previous_root: Path | UPath
     name: str = ""
     content: str = ""
     written: list[Written] = field(default_factory=list)
     paths: dict[str, tuple[str, str]] = field(default_factory=dict)
     without_values: list[str] = field(default_factory=list)
+    sides: Sides | None = None
     long: LongFiles = field(init=False)
 
     def __post_init__(self) -> None:
-        self.long = LongFiles(self.folder / "estimates.csv.gz", self.folder / "estimates.parquet")
+        self.long = LongFiles(
+            self.folder / "estimates.csv.gz", self.folder / "estimates.parquet", self.folder / "estimates"
+        )
 
     @property
     def here(self) -> dict[str, Entry]:
@@ -126,6 +136,7 @@ def publish(
     extras: Sequence[Callable[[Path], None]] = (),
     latest: bool = True,
     scratch: Path | None = None,
+    previous_root: Path | UPath | None = None,
     now: Callable[[], datetime] = _now,
 ) -> ReleaseReport:
     """Publish a release under `out_root` (a local folder or an `s3://` path) and point `LATEST` to it.
@@ -134,6 +145,7 @@ def publish(
     all; they have passed their gate. `spines` maps each data year to its spine. `entries` is the catalog. `extras` are
     called with the draft's folder before it is checked and sealed, to add files (revisions, explorer). `latest` false
     leaves `LATEST` alone, for a candidate. `scratch` is where a remote release is drafted.
+    The release is compared with the earlier one under `previous_root` (default: `out_root`).
 
     Without a `name`, the release is called by a hash of its content (estimates, spines, declarations, layouts, code),
     after `SYNTHETIC-` if its figures are generated and `partial-` if it covers some states only; the same inputs give
@@ -154,7 +166,7 @@ def publish(
     _refuse("the estimates cannot be published", {"estimates": check.check_estimates(frame, spines, here)})
 
     with drafting(root, scratch) as folder:
-        draft = _Draft(folder, meta, entries, included, spines, tuple(layouts))
+        draft = _Draft(folder, meta, entries, included, spines, tuple(layouts), previous_root or out_root)
         ours = suppress.for_release(frame)
         draft.long.write(long_years(ours, spines, draft.here))
         draft.content = _content(draft)
@@ -167,6 +179,7 @@ def publish(
             for extra in extras:
                 extra(folder)
             checks = _verify(draft, frame, ours, table)
+            _write_papers(draft, table, checks)
             _seal(draft, checks, now())
             deliver(folder, root, draft.name)
         if latest:
@@ -194,13 +207,17 @@ def _content(draft: _Draft) -> str:
     meta = draft.meta
     for level in LEVELS:
         digest.update(csv_text(universe(draft.spines, level)))
-    said = [asdict(meta) | {"inputs": [], "sources": {k: asdict(v) for k, v in sorted(meta.sources.items())}}]
+    said = [
+        asdict(meta) | {"inputs": [], "sources": {k: asdict(v) for k, v in sorted(meta.sources.items())}, "lineage": []}
+    ]
     said += [asdict(entry.predictor) | {"built": entry.built} for entry in draft.entries.values()]
     facts = {"said": said, "included": sorted(draft.included), "layouts": draft.layouts, "schema": SCHEMA_VERSION}
     digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
+    # What it was made from belongs to the release; when a file was retrieved does not make it another one.
+    digest.update(csv_text(lineage(meta, draft.here)))
     # A change of the publishing code is a change of content, even if the version of the code was not raised.
     here = Path(__file__).parent
-    for source in [*sorted(here.glob("*.py")), here / "suppressions.csv"]:
+    for source in [*sorted(here.glob("*.py")), here / "suppressions.csv", here / "comparability.csv"]:
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
@@ -255,16 +272,33 @@ def _write_wide(draft: _Draft, raw: pl.LazyFrame) -> None:
 
 
 def _write_tables(draft: _Draft) -> pl.DataFrame:
-    """Dictionary, suppression list, data package and database; returns the dictionary."""
-    table = dictionary(draft.entries, draft.included, draft.written, draft.meta, layouts=draft.layouts)
+    """Plain tables, dictionary, descriptions for programs, and database; returns the dictionary."""
+    draft.sides = sides = write_sides(
+        draft.folder,
+        name=draft.name,
+        root=draft.previous_root,
+        spines=draft.spines,
+        entries=draft.here,
+        meta=draft.meta,
+        metadata=draft.metadata,
+    )
+    table = dictionary(
+        draft.entries, draft.included, draft.written, draft.meta, layouts=draft.layouts, tables=sides.tables
+    )
     write_csv(table, draft.folder / "data_dictionary.csv")
     rules = suppress.suppressions()
     if "reference" not in draft.layouts:
         rules = rules.filter(pl.col("applies_to").is_in(["both", "release"]))
     write_csv(rules, draft.folder / "suppressions.csv")
     sums = {path: (size, sha256) for path, size, sha256 in checksums(draft.folder)}
-    package = datapackage(draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta)
+    package = datapackage(
+        draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta, tables=sides.tables
+    )
     (draft.folder / "datapackage.json").write_text(package, encoding="utf-8")
+    described = croissant(
+        draft.name, draft.written, draft.paths, sides.tables, sums, entries=draft.here, meta=draft.meta
+    )
+    (draft.folder / "croissant.json").write_text(described, encoding="utf-8")
     write_database(
         draft.folder / DATABASE,
         release=draft.name,
@@ -275,6 +309,7 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
         spines=draft.spines,
         entries=draft.here,
         meta=draft.meta,
+        tables=sides.tables,
     )
     return table
 
@@ -296,7 +331,11 @@ def _verify(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame, table: pl.Data
         findings |= {f"{written.name}: {what}": problems for what, problems in found.items()}
     columns_of = {w.name: [c.name for c in w.columns] for w in draft.written}
     columns_of |= {"estimates": list(LONG), "suppressions": list(suppress.SCHEMA), "data_dictionary": list(COLUMNS)}
+    assert draft.sides is not None
+    columns_of |= {side.name: list(side.types) for side in draft.sides.tables}
     findings["dictionary"] = check.check_dictionary(table, columns_of)
+    findings["figures of old years"] = draft.sides.revisions.findings
+    findings["no source files"] = check.check_no_sources(draft.folder, draft.meta)
     findings["long files"] = _long_findings(draft, ours)
     findings["database"] = _database_findings(draft)
     _refuse("the release fails its checks and is not published", findings)
@@ -323,6 +362,45 @@ def _database_findings(draft: _Draft) -> list[str]:
     return [f"{t} has {rows.get(t, 0)} rows, the file has {n}" for t, n in wanted.items() if rows.get(t) != n]
 
 
+def _write_papers(draft: _Draft, table: pl.DataFrame, checks: list[str]) -> None:
+    """The pages for people: dictionary, first page and release notes."""
+    assert draft.sides is not None
+    sides, meta, entries = draft.sides, draft.meta, draft.here
+    long = pl.scan_parquet(draft.long.parquet)
+    wide = {w.file.stem: w.file.title for w in draft.written if w.layout == "clean"}
+    notes = release_notes(
+        draft.name,
+        entries=entries,
+        meta=meta,
+        revisions=sides.revisions,
+        breaks=sides.breaks,
+        coverage=coverage_of(long),
+        missing=_missing(long),
+        suppressions=long.filter(pl.col("reason") == suppress.REASON).select(pl.len()).collect().item(),
+        checks=checks,
+        without_values=draft.without_values,
+    )
+    pages = {
+        "data_dictionary.html": dictionary_page(table, sides.breaks, entries, meta, draft.name),
+        "README.md": readme(draft.name, meta, sides.tables, wide),
+        "RELEASE_NOTES.md": notes,
+    }
+    for name, text in pages.items():
+        (draft.folder / name).write_text(text, encoding="utf-8")
+
+
+def _missing(long: pl.LazyFrame) -> dict[str, int]:
+    """Missing figures by reason, the most frequent first."""
+    reasons = (
+        long.filter(pl.col("value").is_null())
+        .group_by("reason")
+        .len("figures")
+        .sort("figures", "reason", descending=[True, False])
+        .collect(engine="streaming")
+    )
+    return dict(reasons.iter_rows())
+
+
 # --- Sealing it ------------------------------------------------------------------------------------------------------
 
 
@@ -337,13 +415,6 @@ def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
         .group_by("predictor")
         .agg(pl.col("rows", "values").sum(), pl.col("year").filter(pl.col("values") > 0).unique().sort().alias("years"))
         .sort("predictor")
-    )
-    reasons = (
-        ours.filter(pl.col("value").is_null())
-        .group_by("reason")
-        .len("figures")
-        .sort("figures", "reason", descending=[True, False])
-        .collect(engine="streaming")
     )
     files = list(checksums(draft.folder))
     manifest: dict[str, Any] = {
@@ -361,7 +432,8 @@ def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
         "predictors": predictors.rows(named=True),
         "not_built": [key for key, entry in draft.entries.items() if not entry.built],
         "files_without_values": draft.without_values,
-        "missing_by_reason": dict(reasons.iter_rows()),
+        "missing_by_reason": _missing(ours),
+        "compared_with": None if draft.sides is None else draft.sides.revisions.old,
         "checks_passed": checks,
         "rows": {"estimates": draft.long.rows} | {w.name: w.rows for w in draft.written},
         "inputs": [asdict(i) for i in meta.inputs],

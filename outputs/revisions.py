@@ -87,7 +87,7 @@ class DiffError(MobilityError):
     """Two releases cannot be compared."""
 
 
-# ---- pure: two long frames in, revisions out --------------------------------------------------------------------------
+# ---- pure: two long frames in, revisions out -----------------------------------------------------------------------
 
 
 def changes(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
@@ -200,7 +200,7 @@ def changes_without_cause(old: pl.LazyFrame, new: pl.LazyFrame, why: pl.DataFram
     return unexplained(revisions)
 
 
-# ---- a summary that is added up year by year -----------------------------------------------------------------------------
+# ---- a summary that is added up year by year -----------------------------------------------------------------------
 
 
 @dataclass
@@ -307,7 +307,7 @@ class Summary:
         return "\n".join(lines) + "\n"
 
 
-# ---- releases on disk -------------------------------------------------------------------------------------------------------
+# ---- releases on disk ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ class Release:
             copy = scratch / f"{name}-estimates.parquet"
             folder.fs.get_file((folder / "estimates.parquet").path, str(copy))
             return cls(name, copy, known)
-        return cls(name, Path(estimates), known)
+        return cls(name, Path(str(estimates)), known)
 
 
 def previous_release(root: Path | UPath, meta: ReleaseMeta, *, but: str) -> Path | UPath | None:

@@ -99,7 +99,7 @@ def test_city_medians_of_the_reference_s_figures(realcases):
     )
     assert row.height == 8
     for year, median, hidden in row.select("year", "median", "hidden").iter_rows():
-        part = city.filter((pl.col("year").cast(pl.Int32) == year))
+        part = city.filter(pl.col("year").cast(pl.Int32) == year)
         people = part["population"].cast(pl.Float64)
         value = part["share_meps20_white"].cast(pl.Float64)
         bad = people.filter(value.is_null() | (part["share_meps20_white_quality"] == "Weak").fill_null(False)).sum()
