@@ -6,6 +6,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,8 @@ LONG_DESCRIPTIONS: Final[dict[str, str]] = {
     "quality_label": "Quality in words: Strong, Marginal, Weak.",
     "reason_text": "The reason as a sentence.",
 }
+
+_WRAP: Final = 1 << 64
 
 Estimates = Mapping[str, pl.LazyFrame | Sequence[str | os.PathLike[str]]] | pl.LazyFrame
 
@@ -123,17 +126,27 @@ class LongFiles:
         self.by_year = by_year
         self.rows = 0
         self.text_sha256 = ""
+        self.row_sum = 0
         self._writer: pq.ParquetWriter | None = None
         self._groups: dict[int, range] = {}
 
     def write(self, frames: Iterator[pl.DataFrame]) -> None:
-        """Write all frames; sets `rows` and `text_sha256`, the hash of the CSV text."""
+        """Write all frames; sets `rows`, `text_sha256` (hash of the CSV text) and `row_sum` (of the frames' rows)."""
         digest = hashlib.sha256()
-        with gzip_writer(self.csv_gz) as csv:
+
+        def keep(text: bytes) -> None:
+            digest.update(text)
+            csv.write(text)
+
+        # Hashing and compressing take as long as making the text: both go on while the next year is read.
+        with gzip_writer(self.csv_gz) as csv, ThreadPoolExecutor(max_workers=1) as behind:
+            pending: Future[None] | None = None
             for frame in frames:
                 text = csv_text(frame, header=self.rows == 0)
-                digest.update(text)
-                csv.write(text)
+                if pending is not None:
+                    pending.result()
+                pending = behind.submit(keep, text)
+                self.row_sum = (self.row_sum + row_sum(frame)) % _WRAP
                 table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
                 if self._writer is None:
                     self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
@@ -141,6 +154,8 @@ class LongFiles:
                 first = max((g.stop for g in self._groups.values()), default=0)
                 self._groups[int(frame["year"][0])] = range(first, first + -(-frame.height // ROW_GROUP))
                 self.rows += frame.height
+            if pending is not None:
+                pending.result()
         self.text_sha256 = digest.hexdigest()
 
     def close(self, metadata: Mapping[str, str]) -> None:
@@ -174,11 +189,17 @@ def text_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def parquet_text_hash(path: Path) -> str:
-    """sha256 of the CSV text that the long Parquet file would make, read row group by row group."""
-    digest = hashlib.sha256()
-    file = pq.ParquetFile(path)
-    for i in range(file.num_row_groups):
-        frame = pl.DataFrame(file.read_row_group(i))
-        digest.update(csv_text(frame.select(pl.col(c).cast(t) for c, t in LONG.items()), header=i == 0))
-    return digest.hexdigest()
+def row_sum(frame: pl.DataFrame) -> int:
+    """A number that follows from every cell of the rows, whatever their order: the sum of their hashes."""
+    return int(frame.hash_rows().cast(pl.UInt128).sum() if frame.height else 0) % _WRAP
+
+
+def parquet_row_sum(paths: Sequence[Path]) -> int:
+    """`row_sum` over the rows of long Parquet files, read row group by row group."""
+    total = 0
+    for path in paths:
+        file = pq.ParquetFile(path)
+        for i in range(file.num_row_groups):
+            frame = pl.DataFrame(file.read_row_group(i))
+            total += row_sum(frame.select(pl.col(c).cast(t) for c, t in LONG.items()))
+    return total % _WRAP
