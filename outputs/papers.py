@@ -144,6 +144,8 @@ def readme(name: str, meta: ReleaseMeta, tables: Sequence[SideTable], wide: Mapp
 {files}
 | `estimates.parquet`, `estimates/<year>.parquet`, `estimates.csv.gz` | {_LONG} |
 {others}
+| `revisions.json` | counts and largest movers of the revisions |
+| `suppressions.csv` | figures withheld after review |
 | `mobility.duckdb` | all of it, ready to query |
 | `data_dictionary.html`, `data_dictionary.csv` | every column of every file |
 | `datapackage.json`, `croissant.json` | the same for programs (Frictionless, Croissant) |
