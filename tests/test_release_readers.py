@@ -374,7 +374,7 @@ class TestSample:
             "policing": ["n", "n_effective", "numerator", "denominator"],
             "neonatal_health": ["n", "se", "cv", "numerator", "denominator"],
             "trauma": ["n", "lb", "ub", "numerator", "denominator"],
-            "descriptive_representation": ["se", "cv", "numerator", "denominator"],
+            "descriptive_representation": ["se", "numerator", "denominator"],
             "environment": ["n", "denominator"], "public_education": ["n", "lb", "ub"],
             "income": ["n", "n_effective", "allocation"],
             **{key: ["n", "numerator", "denominator"] for key in ratios},
