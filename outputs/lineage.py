@@ -102,7 +102,7 @@ def method_version(entry: Entry, year: int) -> str:
 def lineage(meta: ReleaseMeta, entries: Mapping[str, Entry]) -> pl.DataFrame:
     """The lineage that a release records: columns `LINEAGE`, sorted."""
     rows: list[tuple[object, ...]] = []
-    for made in meta.lineage:
+    for made in (m for m in meta.lineage if m.predictor in entries):
         head = (made.predictor, made.year, method_version(entries[made.predictor], made.year), made.code_version)
         nothing: tuple[str | None, ...] = (None,) * 4
         rows += [(*head, *file) for file in made.files or (nothing,)]

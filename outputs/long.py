@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metrics.predictor import PILLARS, Entry
@@ -134,9 +135,12 @@ class LongFiles:
         """Write all frames; sets `rows`, `text_sha256` (hash of the CSV text) and `row_sum` (of the frames' rows)."""
         digest = hashlib.sha256()
 
-        def keep(text: bytes) -> None:
+        def keep(text: bytes, table: pa.Table) -> None:
             digest.update(text)
             csv.write(text)
+            if self._writer is None:
+                self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
+            self._writer.write_table(table, row_group_size=ROW_GROUP)
 
         # Hashing and compressing take as long as making the text: both go on while the next year is read.
         with gzip_writer(self.csv_gz) as csv, ThreadPoolExecutor(max_workers=1) as behind:
@@ -145,12 +149,9 @@ class LongFiles:
                 text = csv_text(frame, header=self.rows == 0)
                 if pending is not None:
                     pending.result()
-                pending = behind.submit(keep, text)
-                self.row_sum = (self.row_sum + row_sum(frame)) % _WRAP
                 table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-                if self._writer is None:
-                    self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
-                self._writer.write_table(table, row_group_size=ROW_GROUP)
+                pending = behind.submit(keep, text, table)
+                self.row_sum = (self.row_sum + row_sum(frame)) % _WRAP
                 first = max((g.stop for g in self._groups.values()), default=0)
                 self._groups[int(frame["year"][0])] = range(first, first + -(-frame.height // ROW_GROUP))
                 self.rows += frame.height

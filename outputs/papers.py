@@ -149,6 +149,7 @@ def readme(name: str, meta: ReleaseMeta, tables: Sequence[SideTable], wide: Mapp
 | `mobility.duckdb` | all of it, ready to query |
 | `data_dictionary.html`, `data_dictionary.csv` | every column of every file |
 | `datapackage.json`, `croissant.json` | the same for programs (Frictionless, Croissant) |
+| `RELEASE_NOTES.md`, `gate_report.md`, `gate_report.json` | what is new; the rules this release was held to |
 | `release.json`, `SHA256SUMS` | facts about this release, checksums |
 
 Missing is `NA` in CSV and null in Parquet. Codes of states, counties and places are text with leading zeros.
@@ -186,13 +187,14 @@ def release_notes(
     coverage: pl.DataFrame,
     missing: Mapping[str, int],
     suppressions: int,
-    checks: Sequence[str],
+    checks: Mapping[str, int],
+    warnings: Sequence[str],
     without_values: Sequence[str],
 ) -> str:
     """The notes of a release, drafted from what the run knows, as Markdown for a person to edit.
 
     `coverage` has one row per predictor: predictor, metrics, years (lists), rows, values. `missing` counts the figures
-    that are missing by reason; `checks` names the checks that were passed.
+    that are missing by reason; `checks` counts the rules of the gate by outcome, `warnings` tells those that warn.
     """
     notice = f"**{SYNTHETIC_NOTICE}**\n\n" if meta.synthetic else ""
     scope = "all counties and listed cities" if meta.states is None else f"the states {', '.join(meta.states)} only"
@@ -214,7 +216,7 @@ def release_notes(
         for o in meta.owed
     ] or ["None: every source file was there."]
     lines += ["", "## Revisions", "", revisions.as_text().rstrip()]
-    lines += ["", "## Checks", "", *_checks(checks)]
+    lines += ["", "## Checks", "", _checks(checks), *(f"- {warning}" for warning in warnings)]
     lines += ["", "## Where these figures differ from the reference", ""]
     for entry in entries.values():
         for kind, word in (("deviation", "ours differ"), ("kept", "flaws kept")):
@@ -242,13 +244,10 @@ def _news(revisions: Summary) -> list[str]:
     return lines or [f"Nothing: all figures are those of {revisions.old}."]
 
 
-def _checks(checks: Sequence[str]) -> list[str]:
-    """The checks passed, those of the wide files counted together."""
-    kinds: dict[str, int] = {}
-    for check in checks:
-        kind = check.split(": ", 1)[-1]
-        kinds[kind] = kinds.get(kind, 0) + 1
-    return [f"- {kind}: passed" + (f" for {n} files" if n > 1 else "") for kind, n in kinds.items()]
+def _checks(checks: Mapping[str, int]) -> str:
+    """What came of the rules, in a sentence."""
+    told = ", ".join(f"{n} {what}" for what, n in checks.items())
+    return f"Rules of the release gate: {told}. All of them stand in `gate_report.md`."
 
 
 def coverage_of(long: pl.LazyFrame) -> pl.DataFrame:
