@@ -4,6 +4,8 @@ import dagster as dg
 
 from pipelines.assets import CANDIDATE, RELEASE, YEARS, all_assets
 from pipelines.refresh_jobs import promote, refresh
+from pipelines.schedules import INVENTORY, look_for_news, schedules, source_inventory
+from pipelines.sensors import inbox, take_from_inbox
 from pipelines.workspace import Workspace
 
 
@@ -11,7 +13,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     """All assets and jobs, working on this workspace, in one process."""
     by_year = dg.define_asset_job(
         "one_year",
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE, INVENTORY),
         partitions_def=YEARS,
         description="All tables and estimates of one data year.",
     )
@@ -26,8 +28,10 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         description="Make a candidate release of what has been estimated.",
     )
     return dg.Definitions(
-        assets=all_assets(),
-        jobs=[by_year, publish, candidate, refresh, promote],
+        assets=[*all_assets(), source_inventory],
+        jobs=[by_year, publish, candidate, refresh, promote, look_for_news, take_from_inbox],
+        schedules=schedules(),
+        sensors=[inbox],
         resources={"workspace": workspace},
         executor=dg.in_process_executor,
     )
