@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from metrics.catalog import catalog
 from pipelines.derived import Derived, table, with_upstream
+from pipelines.horizon import catalog
 from pipelines.run import built_predictors, tables_of
 from pipelines.workspace import Workspace
 from sources.framework import Source

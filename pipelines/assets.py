@@ -9,12 +9,12 @@ from typing import Any
 
 import dagster as dg
 
-from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
 from pipelines import pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
+from pipelines.horizon import catalog
 from pipelines.release import publish_release
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError

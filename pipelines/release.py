@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metrics.catalog import catalog
 from outputs.about import InputFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
 from pipelines.code_version import code_version
+from pipelines.horizon import catalog
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
 from sources.registry import all_sources
@@ -171,6 +171,7 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
         ws.root / (CANDIDATES if candidate else PUBLISHED),
         meta,
         name=name,
+        entries=catalog(),
         latest=not candidate,
         scratch=ws.scratch,
     )

@@ -10,10 +10,10 @@ from typing import Any
 
 import dagster as dg
 
-from metrics.catalog import catalog
 from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
+from pipelines.horizon import catalog
 from pipelines.release import last_candidate, last_release, left_out
 from pipelines.settings import PROJECT
 from pipelines.workspace import Workspace

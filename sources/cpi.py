@@ -142,11 +142,16 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
         )
     )
     table, vintage = held, HELD
-    if retrieval.has(SOURCE, API):
-        (file,) = retrieval.obtain(SOURCE, API)
+    # The newest answer of the API that the store holds; a later year must come from one.
+    answers = [v.key for v in reversed(SOURCE.vintages) if v.files]
+    wanted = next((key for key in answers if retrieval.has(SOURCE, key)), None)
+    if wanted is None and held.filter(pl.col("year") == year).height == 0:
+        wanted = answers[0]
+    if wanted is not None:
+        (file,) = retrieval.obtain(SOURCE, wanted)
         answer = read_json(file.path)
         table = pl.concat([answer, held.join(answer, on="year", how="anti")]).sort("year")
-        vintage = API
+        vintage = wanted
     if table.filter(pl.col("year") == year).height == 0:
         raise InputError(f"there is no annual average of {year}.", source=SOURCE_KEY, column="year")
     retrieval.notes["cpi"] = {"vintage": vintage, "years": table.height}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from sources.framework.declare import Source, SourceFile, Vintage
+from sources.framework.vintage import SourceFile, Vintage
+
+if TYPE_CHECKING:
+    from sources.framework.declare import Source
 
 
 def moved(text: str, year: int, step: int = 1) -> str:
