@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from metrics.predictor import Entry, Series
+
+
+def covers(years: Iterable[int], year: int) -> bool:
+    """Whether a series of these years has `year`: it is one of them, or a new one, after the newest of them."""
+    known = tuple(years)
+    return year in known or year > max(known)
 
 
 def with_new_years(entry: Entry, table_years: Mapping[str, frozenset[int]], added: frozenset[int]) -> Entry:

@@ -1,6 +1,7 @@
 """The inbox sensor: a file that a person drops there is checked, filed, and what waited for it is built."""
 
 import json
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,10 @@ from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.framework.inbox import HandedIn, clear_reason, handed_in, refuse, take
 from sources.registry import all_sources, all_tables
+
+
+# Dagster warns of a parameter of its own when it copies a sensor.
+warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
 
 
 class Files(dg.Config):

@@ -78,7 +78,9 @@ def _covers(source: Source, newest: int, year: int) -> bool:
     """Whether the source has `year`: by a line, or because one edition of it serves all years to come."""
     if _lines_for(source, newest, year):
         return True
-    if any(year in source.vintage(key).data_years for key in models(source.key)):
+    # Another form of figures that the project holds itself, such as consumer prices.
+    forms = {v.key for v in source.vintages if not v.data_years}
+    if any(year in source.vintage(key).data_years and likes <= forms for key, likes in models(source.key).items()):
         return True
     lasting = calendar()[source.key].cadence == "fixed"
     return lasting and any(newest in v.data_years for v in source.vintages_for(year))

@@ -11,6 +11,7 @@ from metrics.acs_deviations import acs_deviations
 from metrics.acs_window import Window, five_years, one_year
 from metrics.cells import EVERYBODY
 from metrics.explanation import Cell, Explanation
+from metrics.growth import covers
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
 from metrics.shared import (
@@ -94,7 +95,7 @@ def estimate(
     """
     frames = []
     for sample, records, spec in (("acs1", acs1_persons, OVERALL), ("acs5", acs5_persons, BY_GROUP)):
-        if records is None or puma_allocation is None or year not in _years(sample):
+        if records is None or puma_allocation is None or not covers(_years(sample), year):
             continue
         window = _window(sample, records, puma_allocation, year)
         found = share_estimates(window.records, puma_allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)

@@ -15,6 +15,7 @@ from metrics.acs_window import Window, five_years, one_year
 from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.growth import covers
 from metrics.predictor import Metric, Predictor, Series
 from metrics.quantile_account import explain_quantile
 from metrics.quantiles import QuantileSpec, quantile_estimates
@@ -209,7 +210,7 @@ def estimate(
     """
     frames = []
     for sample, records in (("acs1", acs1_households), ("acs5", acs5_households)):
-        if records is None or puma_allocation is None or year not in _years(sample):
+        if records is None or puma_allocation is None or not covers(_years(sample), year):
             continue
         spec = SPECS[sample]
         window = _window(sample, records, puma_allocation, year, reproduce)

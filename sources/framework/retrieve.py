@@ -133,7 +133,12 @@ class Retrieval:
         return files
 
     def has(self, source: Source, vintage: str, names: tuple[str, ...] | None = None) -> bool:
-        """Whether store, inbox or mirror hold all of these files; the live source is not asked."""
+        """Whether store, inbox or mirror hold all of these files; the live source is not asked.
+
+        False too for an edition that is not declared: a year may come in one of several forms only.
+        """
+        if all(v.key != vintage for v in source.vintages):
+            return False
         mirror = self._mirror if self._mirror is not None and not (self.offline and self._mirror.asks_network) else None
         return all(
             self._at_hand(wanted) or (mirror is not None and bool(mirror.find(source.key, vintage, wanted.names)))
