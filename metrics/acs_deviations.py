@@ -92,9 +92,11 @@ def _entries(predictor: str, *, five_year: bool, one_year: bool) -> list[Deviati
                 predictor=predictor,
                 reference="Allocates interviews of 2010 and 2011 in the 2014 5-year file by the codes of PUMAs of "
                 "2010, although they carry those of 2000: they are lost or fall on wrong areas.",
-                ours="These interviews are left out; the figures describe 2012 to 2014 and say so.",
+                ours="These interviews are left out, and the figures describe 2012 to 2014 and say so. If Geocorr's "
+                "tables of PUMAs of 2000 are at hand, the interviews are allocated by them, and it is 2010 to 2014.",
                 why="No crosswalk from PUMAs of 2000 to today's counties and places is part of the method.",
-                effect="All figures of the 2014 5-year file, values and intervals.",
+                effect="All figures of the 2014 5-year file, values and intervals. Without two of five years the "
+                "sample is 3/5 of the whole, and intervals are about 1.29 times as wide.",
             )
         )
     return entries

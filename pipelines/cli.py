@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,13 @@ class ProfileName(StrEnum):
     LIVE = "live"
 
 
+class LayoutName(StrEnum):
+    """Which shapes of the published files a release has."""
+
+    CLEAN = "clean"
+    REFERENCE = "reference"
+
+
 DataOption = Annotated[str | None, typer.Option("--data", help="Data root: a folder or s3:// URL (MOBILITY_DATA).")]
 ProfileOption = Annotated[
     ProfileName | None,
@@ -43,6 +51,13 @@ ProfileOption = Annotated[
 StatesOption = Annotated[
     str | None, typer.Option(help="Only these states: FIPS or postal codes separated by commas (a partial release).")
 ]
+LayoutOption = Annotated[
+    LayoutName | None,
+    typer.Option(
+        help="reference: beside our own files also the same figures in the shape of the reference's files "
+        "(MOBILITY_LAYOUT). Default: clean."
+    ),
+]
 YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,2018 or 2018-2021. Default: all.")]
 CandidateOption = Annotated[
     bool, typer.Option("--candidate", help="Make a candidate that `mobility publish` promotes, instead of a release.")
@@ -50,13 +65,33 @@ CandidateOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
-def settings_for(data: str | None, profile: ProfileName | None = None, states: str | None = None) -> Settings:
+SubstituteOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Let another source stand in for a predictor's own where it can: chr (County Health Rankings: physicians "
+        "of 2019, injury deaths of 2020), or none. Such figures carry its name as their sample. Default of build: "
+        "none; of rebuild: as last built."
+    ),
+]
+
+
+def settings_for(
+    data: str | None,
+    profile: ProfileName | None = None,
+    states: str | None = None,
+    substitute: str | None = None,
+    layout: LayoutName | None = None,
+) -> Settings:
     """Settings from the environment, overridden by the command line; the profile defaults to the data root's own."""
     changes: dict[str, Any] = {}
     if data is not None:
         changes["data"] = data
     if states is not None:
         changes["states"] = states
+    if substitute is not None:
+        changes["substitute"] = substitute
+    if layout is not None:
+        changes["layout"] = layout.value
     given = Settings()
     settings = given.model_copy(update=changes)
     if profile is not None:
@@ -90,7 +125,7 @@ def parse_years(text: str | None) -> list[int] | None:
 
 def parse_predictors(text: str | None) -> list[str]:
     """Comma-separated predictor keys; all built ones by default."""
-    from metrics.catalog import catalog
+    from pipelines.horizon import catalog
     from pipelines.run import built_predictors
 
     built = built_predictors()
@@ -133,7 +168,8 @@ def _run(
             task = bar.add_task("writing synthetic sources", total=1)
             settings = prepare(settings)
             bar.update(task, completed=1, description="synthetic sources written")
-        steps = plan(predictors, years)
+        workspace = Workspace(settings, force=force)
+        steps = plan(predictors, years, workspace)
         if not steps:
             raise MobilityError("none of these predictors is published for these years.")
         total = sum(len(tables) + len(active) for tables, active in steps.values()) + 1
@@ -147,7 +183,8 @@ def _run(
                 if status.startswith("failed"):
                     bar.console.print(f"[red]failed[/red] {name}: {status.removeprefix('failed: ')}", highlight=False)
 
-        report = run(Workspace(settings, progress=progress, force=force), predictors, years, candidate=candidate)
+        workspace.progress = progress
+        report = run(workspace, predictors, years, candidate=candidate)
         bar.update(task, description="done", completed=total)
     _summary(settings, report, time.monotonic() - began)
     if report.failed or report.release is None:
@@ -202,6 +239,8 @@ def build(
     states: StatesOption = None,
     predictors: Annotated[str | None, typer.Option(help="Only these predictors, separated by commas.")] = None,
     data: DataOption = None,
+    substitute: SubstituteOption = None,
+    layout: LayoutOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if an input is owed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
     candidate: CandidateOption = False,
@@ -211,8 +250,9 @@ def build(
     What has not changed since the last build is not computed again. An input that cannot be had does not stop the rest:
     its estimates are null with reason "input owed", and the list of what is owed stands at the end.
     """
+    settings = settings_for(data, profile, states, substitute, layout)
     _run(
-        settings_for(data, profile, states),
+        settings if settings.substitute else settings.model_copy(update={"substitute": "none"}),
         parse_predictors(predictors),
         parse_years(years),
         strict=strict,
@@ -228,12 +268,14 @@ def rebuild(
     data: DataOption = None,
     profile: ProfileOption = None,
     states: StatesOption = None,
+    substitute: SubstituteOption = None,
+    layout: LayoutOption = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
     candidate: CandidateOption = False,
 ) -> None:
     """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
     _run(
-        as_last_built(settings_for(data, profile, states)),
+        as_last_built(settings_for(data, profile, states, substitute, layout)),
         parse_predictors(predictor),
         parse_years(years),
         strict=False,
@@ -294,15 +336,30 @@ def trace(
     data: DataOption = None,
     states: StatesOption = None,
     json_output: JsonOption = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", dir_okay=False, help="Write the account to this file, as one page of HTML.")
+    ] = None,
 ) -> None:
-    """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums."""
-    from outputs.explain import account, as_json, as_text
+    """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums.
+
+    Exit code 1 if the figure cannot be worked out again to the last digit.
+    """
+    from outputs.explain import account, agreement_text, as_json, as_text
+    from outputs.page import as_html
     from pipelines.trace import trace_figure
 
     settings = as_last_built(settings_for(data, None, states))
     figure = trace_figure(settings, geoid, year, metric, subgroup_type=subgroup_type, subgroup=subgroup, sample=sample)
     told = account(figure.row, figure.explanation, **figure.facts)
-    print(as_json(told) if json_output else as_text(told))
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(as_html(told), encoding="utf-8")
+    if json_output or html is None:
+        print(as_json(told) if json_output else as_text(told))
+    else:
+        out.print(f"Written to {html}: {agreement_text(told['agreement'])}.", highlight=False, soft_wrap=True)
+    if not told["agreement"]["agrees"]:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -13,7 +13,8 @@ from pandera.errors import SchemaErrors
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, table
-from pipelines.horizon import catalog
+from pipelines.microdata import microdata_uses
+from pipelines.substitutes import NOTE, entry_of, stands_in
 from pipelines.workspace import Account, Workspace, canonical_hash, digest
 from schemas.errors import GateError, InputError, OwedError
 from schemas.estimate import gate
@@ -77,6 +78,8 @@ def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
         return False
     if isinstance(found, Derived):
         return before.fingerprint == _derived_fingerprint(ws, found, year)
+    if not set(microdata_uses(ws.predictors, year).get(name, {})) <= set(before.serves):
+        return False
     return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
 
 
@@ -97,7 +100,7 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     before = ws.account("tables", found.name, year)
     if before is not None and table_is_fresh(ws, found.name, year):
         return Outcome("unchanged", before)
-    retrieval = ws.retrieval()
+    retrieval = ws.retrieval(year)
     account = Account(found.name, year, "", version, ws.states, ws.profile)
     try:
         frame = found.build(year, retrieval)
@@ -116,6 +119,9 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     # A table that can do without one of its inputs says itself what is owed.
     account.owed = list(account.notes.pop("owed", []))
     account.fingerprint = digest(found.name, year, version, ws.states, sorted(f.sha256 for f in retrieval.used))
+    # The reader has seen to what the predictors of this run use; if nothing else changed, so had it for earlier ones.
+    earlier = before.serves if before is not None and before.fingerprint == account.fingerprint else []
+    account.serves = sorted({*retrieval.uses.get(found.name, {}), *earlier})
     # The store has taken files over from the mirror or the network by now: list it as it is for the next comparison.
     account.inventory = inventory(ws, found.sources, year)
     return Outcome("built", ws.write("tables", frame, account))
@@ -159,7 +165,7 @@ def input_frames(ws: Workspace, entry: Entry, year: int) -> dict[str, Any]:
 
 def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     """Bring `estimates/<predictor>/<year>.parquet` up to date; always a whole, gated set, with nulls where owed."""
-    entry = catalog()[key]
+    entry = entry_of(ws, key, year)
     if entry.estimate is None:
         raise KeyError(f"{key} is not built yet")
     predictor = entry.predictor
@@ -188,13 +194,15 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     account.inputs = [{"table": n, "fingerprint": a.fingerprint if a else None} for n, a in parents.items()]
     account.owed = [o for a in parents.values() if a is not None for o in a.owed]
     account.notes = _tallies(gated)
+    if (substitute := stands_in(ws, key, year)) is not None:
+        account.notes[NOTE] = substitute.name
     account.content_hash = canonical_hash(gated)
     return Outcome("built", ws.write("estimates", gated, account))
 
 
 def _made_from(ws: Workspace, key: str, year: int) -> tuple[str, dict[str, Account | None]]:
     """Fingerprint of a predictor's estimates as they would be made now, and the accounts of the tables behind them."""
-    entry = catalog()[key]
+    entry = entry_of(ws, key, year)
     assert entry.estimate is not None
     parents = {name: ws.account("tables", name, year) for name in sorted({*entry.inputs, "spine"})}
     made_from = {n: a.fingerprint if a is not None and a.present else None for n, a in parents.items()}

@@ -28,7 +28,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         description="Make a candidate release of what has been estimated.",
     )
     return dg.Definitions(
-        assets=[*all_assets(), source_inventory],
+        assets=[*all_assets(workspace), source_inventory],
         jobs=[by_year, publish, candidate, refresh, promote, look_for_news, take_from_inbox],
         schedules=schedules(),
         sensors=[inbox],

@@ -7,10 +7,14 @@ from typing import Any
 
 from outputs.about import InputFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
+from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
+from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.code_version import code_version
+from pipelines.gate import gate_facts, report_folder
 from pipelines.horizon import catalog
+from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
 from sources.registry import all_sources
@@ -64,16 +68,17 @@ def _remembered(ws: Workspace, *, candidate: bool) -> dict[str, str]:
 
 def ingredients(ws: Workspace) -> str:
     """A hash of everything a release of this data root would be made from."""
+    entries = entries_as_made(ws)
     accounts = {
         f"{key} {year}": (account.fingerprint, account.content_hash)
-        for key, entry in catalog().items()
+        for key, entry in entries.items()
         if entry.built
         for year in ws.years("estimates", key)
         if (account := ws.account("estimates", key, year)) is not None
     }
-    declared = [repr(entry.predictor) for entry in catalog().values()]
+    declared = [repr(entry.predictor) for entry in entries.values()]
     sources = [repr(source) for source in all_sources().values()]
-    return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile)
+    return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile, layouts_of(ws))
 
 
 def release_name(ws: Workspace) -> str | None:
@@ -121,17 +126,33 @@ def left_out(ws: Workspace) -> dict[str, list[int]]:
     return others
 
 
+class RefusedError(GateFailedError):
+    """The release gate refused the release; `folder` has the whole report."""
+
+    def __init__(self, refused: GateFailedError, folder: Path) -> None:
+        super().__init__(refused.report, refused.release)
+        self.folder = folder
+        self.args = (f"{refused} All failing rows, rule by rule: {folder / REPORT_TEXT}",)
+
+
+def layouts_of(ws: Workspace) -> tuple[Layout, ...]:
+    """The layouts a release is written in: always our own, and the reference's if the settings ask for it."""
+    return ("clean", "reference") if ws.settings.layout == "reference" else ("clean",)
+
+
 def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool = False) -> ReleaseReport:
     """Publish every estimate of the data root that was made for this profile and these states.
 
     A candidate is the same release in `<data>/candidates`, and `LATEST` does not move; if the very same release is
     published already, there is no candidate, and the report is about the published one.
+    Raises `RefusedError` if a blocking rule of the gate is broken; the last good release stays as it is.
     """
     estimates: dict[str, list[str]] = {}
     years: set[int] = set()
     tables: set[tuple[str, int]] = set()
     versions: dict[str, str] = {}
-    for key, entry in catalog().items():
+    entries = entries_as_made(ws)
+    for key, entry in entries.items():
         if not entry.built:
             continue
         for year in ws.years("estimates", key):
@@ -164,17 +185,23 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
         states=tuple(ws.states) if ws.states is not None and ws.profile == "live" else None,
         inputs=inputs,
         sources=notes,
+        code_versions=versions,
     )
-    report = publish(
-        {key: [str(path) for path in paths] for key, paths in estimates.items()},
-        spines,
-        ws.root / (CANDIDATES if candidate else PUBLISHED),
-        meta,
-        name=name,
-        entries=catalog(),
-        latest=not candidate,
-        scratch=ws.scratch,
-    )
+    try:
+        report = publish(
+            {key: [str(path) for path in paths] for key, paths in estimates.items()},
+            spines,
+            ws.root / (CANDIDATES if candidate else PUBLISHED),
+            meta,
+            name=name,
+            latest=not candidate,
+            entries=entries,
+            layouts=layouts_of(ws),
+            facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
+            scratch=ws.scratch,
+        )
+    except GateFailedError as refused:
+        raise RefusedError(refused, report_folder(ws)) from refused
     made_from = json.dumps({"name": report.name, "ingredients": ingredients(ws)})
     if candidate:
         standing = manifest_of(ws.root / PUBLISHED, report.name)

@@ -16,6 +16,7 @@ from pipelines.engine import estimates_are_fresh, table_is_fresh
 from pipelines.horizon import catalog
 from pipelines.release import last_candidate, last_release, left_out
 from pipelines.settings import PROJECT
+from pipelines.substitutes import entry_of
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.registry import all_tables
@@ -58,14 +59,19 @@ def built_predictors() -> list[str]:
     return [key for key, entry in catalog().items() if entry.built]
 
 
-def plan(predictors: list[str], years: list[int] | None) -> dict[int, tuple[list[str], list[str]]]:
-    """Year -> (tables, predictors) to bring up to date: only what these predictors need in that year."""
+def plan(
+    predictors: list[str], years: list[int] | None, ws: Workspace | None = None
+) -> dict[int, tuple[list[str], list[str]]]:
+    """Year -> (tables, predictors) to bring up to date: only what these predictors need in that year.
+
+    With the workspace, substitutes that are in use there take the place of a predictor's own source.
+    """
     known = {y for p in predictors for y in catalog()[p].predictor.years}
     chosen = sorted(known & set(years)) if years else sorted(known)
     steps: dict[int, tuple[list[str], list[str]]] = {}
     for year in chosen:
         active = [p for p in predictors if year in catalog()[p].predictor.years]
-        needed = {name for p in active for name in tables_of(p, year)} | {"spine"}
+        needed = {name for p in active for name in tables_of(p, year, ws)} | {"spine"}
         tables = [name for name in with_upstream(needed) if year in table(name).years]
         steps[year] = (tables, active)
     return steps
@@ -79,18 +85,18 @@ def stale(ws: Workspace, steps: dict[int, tuple[list[str], list[str]]]) -> dict[
         for name in tables:
             if changed & set(upstream(name)) or not table_is_fresh(ws, name, year):
                 changed.add(name)
-        behind = [p for p in active if changed & tables_of(p, year) or not estimates_are_fresh(ws, p, year)]
+        behind = [p for p in active if changed & tables_of(p, year, ws) or not estimates_are_fresh(ws, p, year)]
         if changed or behind:
             remaining[year] = ([t for t in tables if t in changed], behind)
     return remaining
 
 
-def tables_of(predictor: str, year: int) -> set[str]:
+def tables_of(predictor: str, year: int, ws: Workspace | None = None) -> set[str]:
     """The tables a predictor reads in a year: parameters of `estimate` that a series of that year asks for.
 
     Parameters that no series names (the spine, allocation tables) are always needed.
     """
-    entry = catalog()[predictor]
+    entry = catalog()[predictor] if ws is None else entry_of(ws, predictor, year)
     series = entry.predictor.series
     named = {t for s in series for t in s.tables}
     active = {t for s in series if year in s.years for t in s.tables}
@@ -100,7 +106,10 @@ def tables_of(predictor: str, year: int) -> set[str]:
 def missing_modules() -> list[str]:
     """Inputs of built predictors for which no table is declared: an error of the program, found at start."""
     declared = {*all_tables(), *derived_tables()}
-    return sorted({n for p in built_predictors() for n in catalog()[p].inputs} - declared)
+    entries = [catalog()[p] for p in built_predictors()]
+    needed = {name for entry in entries for name in entry.inputs}
+    needed |= {name for entry in entries if entry.substitute for name in entry.substitute.series.tables}
+    return sorted(needed - declared)
 
 
 def run(
@@ -116,7 +125,8 @@ def run(
     seen = ws.progress
     if undeclared := missing_modules():
         raise MobilityError(f"predictors ask for tables that no source declares: {', '.join(undeclared)}.")
-    steps = plan(predictors, years)
+    ws.predictors = tuple(predictors)
+    steps = plan(predictors, years, ws)
 
     def watch(stage: str, name: str, status: str) -> None:
         if status.startswith("failed: "):

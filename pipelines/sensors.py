@@ -14,7 +14,6 @@ from schemas.errors import MobilityError
 from sources.framework.inbox import HandedIn, clear_reason, handed_in, refuse, take
 from sources.registry import all_sources, all_tables
 
-
 # Dagster warns of a parameter of its own when it copies a sensor.
 warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
 

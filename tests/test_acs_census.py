@@ -166,6 +166,15 @@ def test_persons_and_housing_of_a_state_complete_each_other(make):
     assert notes["acs occupied units without a householder record"] == 1
 
 
+def test_negative_and_top_coded_incomes_are_incomes(make):
+    """Losses down to the bottom code, and the highest incomes, which the agency replaces by their mean in the state."""
+    housing = housing_csv(
+        *({"SERIALNO": f"2018HU000000{i}", "HINCP": text} for i, text in enumerate(("-59999", "0", "-1", "4216000")))
+    )
+    homes, _ = make("households", housing=housing)
+    assert homes["hhincome"].to_list() == [-59_999, 0, -1, 4_216_000]
+
+
 # Vintages -------------------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +296,8 @@ def test_unlawful_values_of_persons_are_named(make, column, text, problem):
         ({"VACS": "1"}, "VACS", "not that of a vacant unit"),
         ({"HINCP": "1,000"}, "HINCP", "thousands comma"),
         ({"GRNTP": "-3"}, "GRNTP", "not a dollar amount"),
+        ({"HINCP": "9999999"}, "HINCP", "not a dollar amount"),
+        ({"HINCP": "12.5"}, "HINCP", "not a number"),
         ({"VALP": "high"}, "VALP", "not a number"),
         ({"LAPTOP": "3"}, "LAPTOP", "unknown code"),
         ({"HISPEED": "9"}, "HISPEED", "unknown code"),

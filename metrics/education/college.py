@@ -15,6 +15,7 @@ from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
 from metrics.growth import covers
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
 from metrics.shared import ACS5_YEARS, CONNECTICUT, FIVE_YEARS, NEW_PUMAS, PUMA_MIX_2014, SAMPLING_AREAS
@@ -71,6 +72,8 @@ SHARE: Final = ShareSpec(
     (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.GENDER, acs_recodes.DISABILITY),
 )
 
+MICRODATA: Final = {"acs5_persons": used_by(SHARE, PERSON_WEIGHTS)}
+
 DEVIATIONS: Final = (
     *acs_deviations(
         PREDICTOR.key,
@@ -120,7 +123,7 @@ def estimate(
     if acs5_persons is None or puma_allocation is None or not covers(PREDICTOR.years, year):
         return empty().drop("year")
     window = five_years(acs5_persons, puma_allocation, year, by_code=reproduce.pumas_by_code)
-    areas = reproduce.allocation(puma_allocation)
+    areas = reproduce.allocation(window.allocation)
     found = share_estimates(window.records, areas, [SHARE], weights=PERSON_WEIGHTS, sample="acs5")
     found = owed_groups(found, window.records, SHARE.filters, SHARE.groupings)
     return found.with_columns(pl.lit(window.reference_period).alias("reference_period"))
@@ -135,7 +138,6 @@ def explain(cell: Cell, *, year: int, acs5_persons: pl.LazyFrame, puma_allocatio
         cell,
         SHARE,
         five_years(acs5_persons, puma_allocation, year),
-        puma_allocation,
         weights=PERSON_WEIGHTS,
         tables=("acs5_persons", "puma_allocation"),
     )

@@ -12,6 +12,7 @@ from metrics.acs_window import Window, five_years, one_year
 from metrics.cells import EVERYBODY
 from metrics.explanation import Cell, Explanation
 from metrics.growth import covers
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
 from metrics.shared import (
@@ -83,6 +84,12 @@ BY_GROUP: Final = ShareSpec(
 )
 
 
+MICRODATA: Final = {
+    "acs1_persons": used_by(OVERALL, PERSON_WEIGHTS),
+    "acs5_persons": used_by(BY_GROUP, PERSON_WEIGHTS),
+}
+
+
 def estimate(
     acs1_persons: pl.LazyFrame | None,
     acs5_persons: pl.LazyFrame | None,
@@ -98,7 +105,7 @@ def estimate(
         if records is None or puma_allocation is None or not covers(_years(sample), year):
             continue
         window = _window(sample, records, puma_allocation, year)
-        found = share_estimates(window.records, puma_allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)
+        found = share_estimates(window.records, window.allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)
         frames.append(found.with_columns(pl.lit(window.reference_period).alias("reference_period")))
     return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(_KEY, pl.String))
 
@@ -122,7 +129,6 @@ def explain(
         cell,
         spec,
         _window(cell.sample, records, puma_allocation, year),
-        puma_allocation,
         weights=PERSON_WEIGHTS,
         tables=(f"{cell.sample}_persons", "puma_allocation"),
     )
@@ -136,4 +142,5 @@ def _years(sample: str) -> tuple[int, ...]:
 
 
 def _window(sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Window:
-    return one_year(records, year) if sample == "acs1" else five_years(records, allocation, year)
+    window = one_year if sample == "acs1" else five_years
+    return window(records, allocation, year)

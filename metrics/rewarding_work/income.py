@@ -16,6 +16,7 @@ from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
 from metrics.growth import covers
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.quantile_account import explain_quantile
 from metrics.quantiles import QuantileSpec, quantile_estimates
@@ -99,6 +100,8 @@ BY_GROUP: Final = QuantileSpec(
     FILTERS, INCOME, PROBABILITIES, (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.GENDER)
 )
 SPECS: Final = {"acs1": OVERALL, "acs5": BY_GROUP}
+
+MICRODATA: Final = {f"{sample}_households": used_by(spec, HOUSEHOLD_WEIGHTS) for sample, spec in SPECS.items()}
 
 DEVIATIONS: Final = (
     *acs_deviations(
@@ -214,7 +217,7 @@ def estimate(
             continue
         spec = SPECS[sample]
         window = _window(sample, records, puma_allocation, year, reproduce)
-        areas = reproduce.allocation(puma_allocation)
+        areas = reproduce.allocation(window.allocation)
         found = quantile_estimates(window.records, areas, spec, weights=HOUSEHOLD_WEIGHTS, sample=sample)
         found = owed_groups(found, window.records, spec.filters, spec.groupings)
         frames.append(found.with_columns(pl.lit(window.reference_period).alias("reference_period")))
@@ -240,7 +243,6 @@ def explain(
         cell,
         SPECS[cell.sample],
         _window(cell.sample, records, puma_allocation, year, OURS),
-        puma_allocation,
         weights=HOUSEHOLD_WEIGHTS,
         tables=(f"{cell.sample}_households", "puma_allocation"),
     )
@@ -252,5 +254,5 @@ def _years(sample: str) -> tuple[int, ...]:
 
 def _window(sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, reproduce: Reproduce) -> Window:
     if sample == "acs1":
-        return one_year(records, year)
+        return one_year(records, allocation, year)
     return five_years(records, allocation, year, by_code=reproduce.pumas_by_code)

@@ -56,7 +56,14 @@ class Edition:
             accept = tuple(renew(name) for name in one.accept)
             return replace(one, name=renew(one.name), url=renew(one.url) if one.url else None, accept=accept)
 
-        return Vintage(self.vintage, tuple(file(f) for f in model.files), self.data_years, self.published, self.note)
+        return replace(
+            model,
+            key=self.vintage,
+            files=tuple(file(f) for f in model.files),
+            data_years=self.data_years,
+            published=self.published,
+            note=self.note,
+        )
 
 
 def _read(path: Path) -> Iterator[Edition]:
