@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metrics.catalog import catalog
 from outputs.about import InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
 from outputs.files import Layout
@@ -14,6 +13,7 @@ from outputs.release import ReleaseReport, publish
 from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
+from pipelines.horizon import catalog
 from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
