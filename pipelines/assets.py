@@ -13,10 +13,11 @@ import polars as pl
 from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
 from metrics.review import Review
-from pipelines import gate_checks, pictures
+from pipelines import data_checks, gate_checks, pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
+from pipelines.judge import findings_of
 from pipelines.release import RefusedError, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
 from pipelines.workspace import Workspace
@@ -148,9 +149,7 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
             for name, column in columns.items()
         ]
     )
-    check = dg.AssetCheckSpec(
-        "schema", asset=table_key(found.name), blocking=True, description="Columns, types and values fit the model."
-    )
+    groups = data_checks.groups_of_table(found.name)
 
     @dg.asset(
         key=table_key(found.name),
@@ -163,21 +162,21 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         tags={"stage": "table"},
         code_version=code_version(module),
         metadata={"dagster/column_schema": schema},
-        check_specs=[check],
+        check_specs=data_checks.specs(table_key(found.name), groups),
         output_required=False,
     )
     def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
         year = int(context.partition_key)
         if year not in found.years:
             context.log.info("%s has no data year %s", found.name, year)
-            yield dg.AssetCheckResult(check_name="schema", passed=True, metadata={"note": "no such data year"})
+            yield from data_checks.results(groups, [], "no such data year")
             return
         workspace.progress("table", f"{found.name} {year}", "start")
         try:
             outcome = refresh_table(workspace, found.name, year)
         except MobilityError as error:
             workspace.progress("table", f"{found.name} {year}", f"failed: {error}")
-            yield dg.AssetCheckResult(check_name="schema", passed=False, metadata={"error": str(error)})
+            yield from data_checks.refused(groups, error)
             raise dg.Failure(str(error), allow_retries=False) from error
         workspace.progress("table", f"{found.name} {year}", outcome.status)
         _report_raw_files(context, outcome)
@@ -186,7 +185,8 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         frame = workspace.scan("tables", found.name, year)
         if frame is not None:
             metadata["preview"] = pictures.table(frame.head(8).collect())
-        yield dg.AssetCheckResult(check_name="schema", passed=True, metadata={"rows": outcome.account.rows})
+        told = "" if outcome.account.checks else "input owed: there is no table to ask"
+        yield from data_checks.results(groups, findings_of(outcome.account), told)
         yield dg.MaterializeResult(
             metadata=metadata, data_version=dg.DataVersion(outcome.account.fingerprint or "owed")
         )
@@ -223,13 +223,8 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     key = estimates_key(predictor.key)
     assert entry.estimate is not None
     inputs = {*entry.inputs, *(t for s in predictor.series for t in s.tables), "spine"}
-    gate = dg.AssetCheckSpec(
-        "gate",
-        asset=key,
-        blocking=True,
-        description="Whole universe, keys unique, labels from closed lists, no NaN, bounds in order, values in range.",
-    )
-    width = dg.AssetCheckSpec("zero_width_intervals", asset=key, description="Intervals whose two ends are the same.")
+    groups = data_checks.ESTIMATE_GROUPS
+    ruled = data_checks.specs(key, groups)
     owed = dg.AssetCheckSpec("inputs_present", asset=key, description="No input of this year is owed.")
     reviews = [dg.AssetCheckSpec(r.name, asset=key, description=f"{r.title} A warning.") for r in entry.reviews]
 
@@ -253,15 +248,16 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             "years": ", ".join(map(str, predictor.years)),
             "sources": ", ".join(predictor.sources),
         },
-        check_specs=[gate, width, owed, *reviews],
+        check_specs=[*ruled, owed, *reviews],
         output_required=False,
     )
     def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
         year = int(context.partition_key)
-        names = [c.name for c in (gate, width, owed, *reviews)]
+        others = [c.name for c in (owed, *reviews)]
         if year not in predictor.years:
             context.log.info("%s is not published for %s", predictor.key, year)
-            for name in names:
+            yield from data_checks.results(groups, [], "not published in this year")
+            for name in others:
                 yield dg.AssetCheckResult(check_name=name, passed=True, metadata={"note": "not published in this year"})
             return
         workspace.progress("estimates", f"{predictor.key} {year}", "start")
@@ -269,19 +265,13 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             outcome = refresh_estimates(workspace, predictor.key, year)
         except MobilityError as error:
             workspace.progress("estimates", f"{predictor.key} {year}", f"failed: {error}")
-            for name in names:
+            yield from data_checks.refused(groups, error)
+            for name in others:
                 yield dg.AssetCheckResult(check_name=name, passed=False, metadata={"error": str(error)})
             raise dg.Failure(str(error), allow_retries=False) from error
         workspace.progress("estimates", f"{predictor.key} {year}", outcome.status)
         account = outcome.account
-        zero_width = int(account.notes.get("zero_width_intervals", 0))
-        yield dg.AssetCheckResult(check_name="gate", passed=True, metadata={"rows": account.rows})
-        yield dg.AssetCheckResult(
-            check_name="zero_width_intervals",
-            passed=zero_width == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"count": zero_width},
-        )
+        yield from data_checks.results(groups, findings_of(account))
         yield dg.AssetCheckResult(
             check_name="inputs_present",
             passed=not account.owed,
