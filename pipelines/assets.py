@@ -18,9 +18,9 @@ from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
 from pipelines.judge import findings_of
-from pipelines.release import RefusedError, publish_release
+from pipelines.release import RefusedError, provenance, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
-from pipelines.workspace import Workspace
+from pipelines.workspace import Account, Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import DESCRIPTIONS, ESTIMATE
 from sources.framework import Source, Table
@@ -125,6 +125,11 @@ def _outcome_metadata(outcome: Outcome) -> dict[str, Any]:
     return metadata
 
 
+def table_group(found: Table | Derived) -> str:
+    """Tables are grouped by what they are about: the module of `schemas` that holds their model."""
+    return f"tables_{found.model.__module__.rpartition('.')[2]}"
+
+
 def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
     """One tidy input table."""
     if isinstance(found, Derived):
@@ -155,7 +160,7 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         key=table_key(found.name),
         deps=deps,
         partitions_def=YEARS,
-        group_name="tables",
+        group_name=table_group(found),
         description=f"{found.title}\n\n{found.description}",
         owners=OWNERS,
         kinds={"polars", "parquet"},
@@ -217,6 +222,30 @@ ESTIMATE_SCHEMA = dg.TableSchema(
 )
 
 
+def _counts(notes: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """The counts among the notes of a table; of what is listed one by one, how many there are."""
+    for what, note in notes.items():
+        if isinstance(note, dict):
+            yield from ((f"{what}: {part}", count) for part, count in _counts(note))
+        elif isinstance(note, int | list):
+            yield what, note if isinstance(note, int) else len(note)
+
+
+def _behind(workspace: Workspace, account: Account) -> dict[str, Any]:
+    """The source files behind estimates, and what was dropped or left unmatched when their tables were made."""
+    names = sorted({i["table"] for i in account.inputs})
+    columns = ("source", "vintage", "name", "sha256", "url", "retrieved_at", "licence")
+    files = [{c: f[c] for c in columns} for f in provenance(workspace, {(name, account.year) for name in names})]
+    counts = [
+        {"table": name, "what": what, "count": count}
+        for name in names
+        if (made := workspace.account("tables", name, account.year)) is not None
+        for what, count in _counts(made.notes)
+    ]
+    shown = {"source files": pictures.records(files), "dropped and unmatched": pictures.records(counts)}
+    return {label: rows if rows is not None else "none" for label, rows in shown.items()}
+
+
 def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     """The estimates of one predictor: its inputs are the parameters of its `estimate`, and what its series need."""
     predictor = entry.predictor
@@ -245,6 +274,8 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         metadata={
             "dagster/column_schema": ESTIMATE_SCHEMA,
             "method": predictor.method,
+            "method in code": dg.MetadataValue.path(f"{module_of(entry.estimate).replace('.', '/')}.py"),
+            "differences from the reference": dg.MetadataValue.path("docs/deviations.md"),
             "years": ", ".join(map(str, predictor.years)),
             "sources": ", ".join(predictor.sources),
         },
@@ -280,7 +311,7 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         )
         for review in entry.reviews:
             yield _reviewed(workspace, predictor.key, year, review)
-        metadata = _outcome_metadata(outcome)
+        metadata = _outcome_metadata(outcome) | _behind(workspace, account)
         for name in ("quality", "reasons"):
             if rows := pictures.records(account.notes.get(name, [])):
                 metadata[name] = rows
@@ -289,7 +320,7 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         frame = workspace.scan("estimates", predictor.key, year)
         if frame is not None:
             metadata["preview"] = pictures.preview(frame)
-            if outcome.status == "built" and (picture := pictures.histogram(frame.collect(), predictor.title)):
+            if picture := pictures.histogram(frame.collect(), predictor.title):
                 metadata["distribution"] = picture
         yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(account.content_hash))
 

@@ -7,7 +7,9 @@ from definitions_snapshot import FILE, snapshot
 
 def test_definitions_are_the_reviewed_ones():
     reviewed, found = FILE.read_text(encoding="utf-8"), snapshot()
-    changes = "\n".join(difflib.unified_diff(reviewed.splitlines(), found.splitlines(), "reviewed", "found", lineterm=""))
+    changes = "\n".join(
+        difflib.unified_diff(reviewed.splitlines(), found.splitlines(), "reviewed", "found", lineterm="")
+    )
     assert not changes, f"review, then run `python tests/definitions_snapshot.py` (or `make snapshot`):\n{changes}"
 
 
