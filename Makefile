@@ -44,6 +44,7 @@ bench: $(READY)  ## Measure speed and memory against named alternatives
 
 docs: $(READY)  ## Write the pages that are made from the code
 	$(BIN)/python -m outputs.deviations docs/deviations.md
+	$(BIN)/python -m outputs.rules.mistakes docs/mistakes.md
 
 snapshot: $(READY)  ## Write the reviewed list of assets, checks, jobs and schedules anew (look at the diff)
 	$(BIN)/python tests/definitions_snapshot.py

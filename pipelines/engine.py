@@ -9,11 +9,13 @@ from typing import Any, Literal
 import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
+from upath import UPath
 
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, table
 from pipelines.judge import diagnose, is_judged, judge_estimates, table_judge
+from pipelines.microdata import microdata_uses
 from pipelines.substitutes import NOTE, entry_of, stands_in
 from pipelines.workspace import Account, Workspace, canonical_hash, digest
 from schemas.errors import GateError, InputError, OwedError
@@ -22,6 +24,8 @@ from sources.framework import Table
 from sources.registry import all_sources
 
 Status = Literal["built", "unchanged", "owed", "kept"]
+
+_LISTED = 20  # areas named per cell where intervals have no width
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,22 @@ def gate_table(frame: pl.DataFrame | pl.LazyFrame, model: type[pa.DataFrameModel
 
 
 def inventory(ws: Workspace, source_names: tuple[str, ...], year: int) -> str:
-    """A hash of what lies in store, inbox and a local mirror for these sources and this year (names, sizes, times).
+    """A hash of what lies in store, inbox and a mirror folder for these sources and this year (see `ws.listing`).
 
-    Vintages without data years (other forms of the same figures) count for every year.
+    Vintages without data years (other forms of the same figures) count for every year. A mirror behind an address
+    gives no listing; of it, only the address counts.
     """
-    listing: list[tuple[str, str, int, int]] = []
-    local = Path(str(ws.root))
-    folders = [local / "raw", local / "inbox"] if ws.settings.data_is_local else []
+    root: UPath | Path = Path(str(ws.root)) if ws.settings.data_is_local else ws.root
+    raw, inbox = root / "raw", root / "inbox"
+    folders: list[UPath | Path] = [raw, inbox]
     if ws.settings.mirror and "://" not in ws.settings.mirror:
         folders.append(Path(ws.settings.mirror))
+    files: list[tuple[str, list[tuple[str, str]]]] = []
     for name in source_names:
         vintages = [v for v in all_sources()[name].vintages if year in v.data_years or not v.data_years]
-        places = [folder / name / v.key for folder in folders for v in vintages] + [local / "inbox" / name]
-        for place in places:
-            if place.is_dir():
-                files = [f for f in sorted(place.iterdir()) if f.is_file() and f.name != "provenance.json"]
-                listing += [(str(place), f.name, (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
-    return digest(listing, ws.settings.mirror, ws.settings.offline)
+        places = [folder / name / v.key for folder in folders for v in vintages] + [inbox / name]
+        files += [(str(place), found) for place in places if (found := ws.listing(place))]
+    return digest(files, ws.settings.mirror, ws.settings.offline)
 
 
 def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
@@ -76,6 +79,22 @@ def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
     before = ws.account("tables", name, year)
     if ws.force or before is None or not before.present or before.owed:
         return False
+    if isinstance(found, Derived):
+        return before.fingerprint == _derived_fingerprint(ws, found, year)
+    if not set(microdata_uses(ws.predictors, year).get(name, {})) <= set(before.serves):
+        return False
+    return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
+
+
+def table_is_current(ws: Workspace, name: str, year: int) -> bool:
+    """Whether the table that is there was made from what is there now; true if there is none.
+
+    Unlike `table_is_fresh`, a table that was made without an input that is still owed is current.
+    """
+    found = table(name)
+    before = ws.account("tables", name, year)
+    if before is None or not before.present:
+        return True
     if isinstance(found, Derived):
         return before.fingerprint == _derived_fingerprint(ws, found, year)
     return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
@@ -98,7 +117,7 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     before = ws.account("tables", found.name, year)
     if before is not None and table_is_fresh(ws, found.name, year):
         return Outcome("unchanged", _judged_table(ws, before))
-    retrieval = ws.retrieval()
+    retrieval = ws.retrieval(year)
     account = Account(found.name, year, "", version, ws.states, ws.profile)
     try:
         frame = found.build(year, retrieval)
@@ -117,6 +136,9 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     # A table that can do without one of its inputs says itself what is owed.
     account.owed = list(account.notes.pop("owed", []))
     account.fingerprint = digest(found.name, year, version, ws.states, sorted(f.sha256 for f in retrieval.used))
+    # The reader has seen to what the predictors of this run use; if nothing else changed, so had it for earlier ones.
+    earlier = before.serves if before is not None and before.fingerprint == account.fingerprint else []
+    account.serves = sorted({*retrieval.uses.get(found.name, {}), *earlier})
     # The store has taken files over from the mirror or the network by now: list it as it is for the next comparison.
     account.inventory = inventory(ws, found.sources, year)
     return Outcome("built", ws.write("tables", frame, account, inspect=table_judge(account)))
@@ -236,5 +258,18 @@ def _tallies(frame: pl.DataFrame) -> dict[str, Any]:
         .len()
         .sort("metric", "level", "sample", "reason")
     )
-    zero_width = frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null()).height
-    return {"quality": quality.to_dicts(), "reasons": reasons.to_dicts(), "zero_width_intervals": zero_width}
+    zero_width = (
+        frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null())
+        .group_by("metric", "level", "sample", "subgroup_type", "subgroup")
+        .agg(
+            pl.len(),
+            pl.concat_str("state", "geo").sort().head(_LISTED).str.join(", ").alias("areas"),
+        )
+        .sort("metric", "level", "sample", "subgroup_type", "subgroup")
+    )
+    return {
+        "quality": quality.to_dicts(),
+        "reasons": reasons.to_dicts(),
+        "zero_width_intervals": int(zero_width["len"].sum()),
+        "zero_width": zero_width.to_dicts(),
+    }

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +12,18 @@ from typing import Any, Literal
 import polars as pl
 from upath import UPath
 
+from pipelines.microdata import microdata_uses
 from pipelines.settings import Profile, Settings
 from schemas.errors import MobilityError
 from sources.framework import Retrieval, Scope
+from sources.framework.provenance import PROVENANCE
 
 Kind = Literal["tables", "estimates"]
 Progress = Callable[[str, str, str], None]
+
+# What file systems call the checksum and the times of a file.
+_CHECKSUMS = ("ETag", "etag", "md5", "md5Hash", "content_md5")
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 
 
 class ProfileError(MobilityError):
@@ -30,7 +36,8 @@ class Account:
 
     `fingerprint` identifies the content by what it was made from (inputs, code, scope). `inputs` are the raw files
     (tables) or the fingerprints of upstream tables (estimates). `owed` lists recipes of inputs that could not be had.
-    `checks` is what the rules said of it (`schemas.data_rules.Finding.told`), `rules` the version of those rules.
+    `serves` are the predictors whose needs of a microdata table were looked after when it was made. `checks` is what
+    the rules said of it (`schemas.data_rules.Finding.told`), `rules` the version of those rules.
     """
 
     name: str
@@ -45,6 +52,7 @@ class Account:
     notes: dict[str, Any] = field(default_factory=dict)
     owed: list[dict[str, Any]] = field(default_factory=list)
     inventory: str = ""
+    serves: list[str] = field(default_factory=list)
     built_at: str = ""
     checks: list[dict[str, Any]] = field(default_factory=list)
     rules: str = ""
@@ -62,11 +70,12 @@ def digest(*parts: object) -> str:
 
 @dataclass
 class Workspace:
-    """Data root, state folder, profile and scope of a run."""
+    """Data root, state folder, profile and scope of a run. `predictors` are those that are asked for (None: all)."""
 
     settings: Settings
     progress: Progress = lambda _stage, _name, _status: None
     force: bool = False
+    predictors: tuple[str, ...] | None = None
 
     @property
     def root(self) -> UPath:
@@ -113,8 +122,46 @@ class Workspace:
         """Note which states this root was last built for; `rebuild`, `trace`, `sources` and `ui` go by it."""
         (self.root / "STATES").write_text(",".join(self.states or []) + "\n")
 
-    def retrieval(self) -> Retrieval:
-        """A fresh retrieval for one table; it records which raw files were used."""
+    def look_again(self) -> None:
+        """Forget what was seen of a remote data root: others may have written to it since."""
+        if not self.settings.data_is_local:
+            self.root.fs.invalidate_cache()
+
+    def listing(self, folder: UPath | Path) -> list[tuple[str, str]]:
+        """Name and state of each file in a folder, sorted: working files and provenance left out; empty if none.
+
+        The state changes with the file: size and time of change of a local one, the checksum that the store keeps
+        (`ETag`) of a remote one, or its size and times if the store keeps none.
+        """
+        found = self._remote_files(folder) if isinstance(folder, UPath) else self._local_files(folder)
+        return sorted((n, state) for n, state in found if n != PROVENANCE and not n.startswith("."))
+
+    @staticmethod
+    def _local_files(folder: Path) -> Iterator[tuple[str, str]]:
+        try:
+            entries = os.scandir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with entries:
+            for entry in entries:
+                if entry.is_file():
+                    stat = entry.stat()
+                    yield entry.name, f"{stat.st_size} {stat.st_mtime_ns}"
+
+    @staticmethod
+    def _remote_files(folder: UPath) -> Iterator[tuple[str, str]]:
+        try:
+            entries = folder.fs.ls(folder.path, detail=True)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry["type"] == "file":
+                checksum = next((entry[k] for k in _CHECKSUMS if entry.get(k)), None)
+                state = checksum or [entry["size"], *(str(entry[k]) for k in _TIMES if k in entry)]
+                yield entry["name"].rstrip("/").rsplit("/", 1)[-1], str(state)
+
+    def retrieval(self, year: int | None = None) -> Retrieval:
+        """A fresh retrieval for one table (of data year `year`); it records which raw files were used."""
         s = self.settings
         return Retrieval(
             root=self.root,
@@ -125,7 +172,16 @@ class Workspace:
             synthetic=self.profile == "sample",
             ipums_key=s.ipums_api_key.get_secret_value() if s.ipums_api_key else None,
             census_key=s.census_api_key.get_secret_value() if s.census_api_key else None,
+            uses=microdata_uses(self.predictors, year) if year is not None else None,
+            uses_to_order=microdata_uses(self._served(year), year) if year is not None else None,
         )
+
+    def _served(self, year: int) -> tuple[str, ...] | None:
+        """The predictors of the run, and those that the microdata tables of the year have served before."""
+        if self.predictors is None:
+            return None
+        accounts = (self.account("tables", name, year) for name in microdata_uses(None, year))
+        return tuple(sorted({*self.predictors, *(p for a in accounts if a is not None for p in a.serves)}))
 
     # Files -----------------------------------------------------------------------------------------------------------
 
