@@ -53,6 +53,7 @@ def _metric(metric: Metric, predictor: Predictor, listed: list[Block]) -> dict[s
         "percentile": metric.column.startswith(PERCENTILE),
         "sentence": metric.sentence,
         "predictor": predictor.key,
+        "breaks": [b.as_json() for b in breaks_of(predictor)],
         "tables": tables,
     }
 
@@ -80,7 +81,6 @@ def site_catalog(
                 "pillar": predictor.pillar,
                 "definition": predictor.definition or predictor.title,
                 "notes": predictor.notes,
-                "breaks": [b.as_json() for b in breaks_of(predictor)],
                 "sources": [
                     {
                         "title": note.title,

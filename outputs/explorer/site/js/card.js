@@ -94,7 +94,7 @@ export class Card {
     for (const { place, file } of this.able) {
       const all = series(this.all, file, place.level, this.name, kind, group);
       const last = all.find((f) => f.year === to && f.value !== null);
-      const first = last && earliestComparable(all, last, this.predictor.breaks, place.state);
+      const first = last && earliestComparable(all, last, this.metric.breaks, place);
       if (first) return first.year;
     }
     return this.yearsOf(kind)[0];
@@ -228,9 +228,9 @@ export class Card {
       second.prepend(field);
     }
     const several = new Set(years.filter((row) => row.figure.value !== null).map((row) => row.figure.year)).size;
-    if (several > 0) second.append(yearChart(this.metric, years, this.predictor.breaks, { width: half, interval: shown.interval, year: shown.year }));
+    if (several > 0) second.append(yearChart(this.metric, years, this.metric.breaks, { width: half, interval: shown.interval, year: shown.year }));
     else second.append(element("p", { class: "nothing" }, `No figures in any year. ${years[0]?.figure.reason ?? ""}`));
-    const signs = several ? marked(this.predictor.breaks, years) : [];
+    const signs = several ? marked(this.metric.breaks, years) : [];
     return element(
       "div",
       {},
@@ -317,7 +317,7 @@ export class Card {
    */
   verdictText(place, a, b, from, to) {
     if (!a || !b) return element("span", {}, `${shortName(place)}: not published for ${!a ? from : to}.`);
-    const told = verdict(a, b, this.metric, this.predictor.breaks, place.state);
+    const told = verdict(a, b, this.metric, this.metric.breaks, place);
     const moved = a.value !== null && b.value !== null ? `${valueText(this.metric, a)} in ${from}, ${valueText(this.metric, b)} in ${to}` : "";
     const by = told.difference !== null && !this.metric.pair ? ` (${differenceText(this.metric, told.difference)})` : "";
     const limit = told.limit !== null && told.kind !== "missing" ? ` Limit: ${sizeText(this.metric, told.limit)} either way.` : "";
@@ -346,7 +346,7 @@ export class Card {
       ["Behind the figures", records.map(({ place, figure: f }) => `${shortName(place)}: ${d3.format(",")(f.records)} records of the source`)],
       ["Sources", predictor.sources.map((source) => [source.citation || source.title, source.licence && `Terms: ${source.licence}`].filter(Boolean).join(" "))],
       ["Notes", predictor.notes],
-      ["Breaks", predictor.breaks.map((one) => `From ${one.year}: ${one.text}`)],
+      ["Breaks", this.metric.breaks.map((one) => `From ${one.year}: ${one.text}`)],
       ["Column", [`${this.name} (in the release's files), ${this.metric.unit}`]],
     ];
     return element(
@@ -376,7 +376,7 @@ export class Card {
     if (rows.some((row) => row.figure.value !== null)) charts.push({ caption: String(shown.year), svg: dotChart(this.metric, rows, { width: 640, interval: shown.interval }) });
     const years = this.rowsOfGroup(shown.kind, shown.group);
     if (years.some((row) => row.figure.value !== null)) {
-      charts.push({ caption: `Over the years${grouped ? `, ${shown.group === EVERYONE ? "everyone" : shown.group}` : ""}`, svg: yearChart(this.metric, years, this.predictor.breaks, { width: 640, interval: shown.interval, year: shown.year }) });
+      charts.push({ caption: `Over the years${grouped ? `, ${shown.group === EVERYONE ? "everyone" : shown.group}` : ""}`, svg: yearChart(this.metric, years, this.metric.breaks, { width: 640, interval: shown.interval, year: shown.year }) });
     }
     return compose(this.all, this.metric, {
       subtitle: `${this.predictor.title}${grouped ? `, by ${this.all.kinds[shown.kind].toLowerCase()}` : ""}`,

@@ -1,9 +1,11 @@
 // Is the change real? The rule, as the page "About the figures" states it.
-/** @import {Break, Figure, Metric} from "./types.d.ts" */
+/** @import {Break, Figure, Level, Metric} from "./types.d.ts" */
 
 /** Quantile of the interval: Student's t with 80 degrees of freedom for the American Community Survey, else normal. */
 const ACS_QUANTILE = 1.99;
 const NORMAL_QUANTILE = 1.96;
+
+/** @typedef {{level: Level, state: string}} Where level and state of a place */
 
 /**
  * @typedef {object} Verdict
@@ -37,16 +39,16 @@ export function sharedYears(a, b) {
  * @param {Break[]} breaks
  * @param {Figure} a the earlier
  * @param {Figure} b the later
- * @param {string} state code of the place's state
+ * @param {Where} place
  */
-export function between(breaks, a, b, state) {
+export function between(breaks, a, b, place) {
   /** @type {Break[]} */ const forbid = [];
   /** @type {Break[]} */ const note = [];
   for (const one of breaks) {
-    if (one.year <= a.year || one.year > b.year) continue;
+    if (a.year > one.last || b.year < one.year || (one.level && one.level !== place.level)) continue;
     if (one.sample && one.sample !== b.sample) continue;
-    if (one.states && !one.states.includes(state)) continue;
-    const mild = one.kind === "sampling areas" && a.quality <= 2 && b.quality <= 2;
+    if (one.states && !one.states.includes(place.state)) continue;
+    const mild = one.kind === "note" || (one.kind === "sampling areas" && a.quality <= 2 && b.quality <= 2);
     (mild ? note : forbid).push(one);
   }
   return { forbid, note };
@@ -73,10 +75,10 @@ export function clipped(figure, metric) {
  * @param {Figure} b
  * @param {Metric} metric
  * @param {Break[]} breaks
- * @param {string} state
+ * @param {Where} place
  * @returns {Verdict}
  */
-export function verdict(a, b, metric, breaks, state) {
+export function verdict(a, b, metric, breaks, place) {
   /** @type {Verdict} */
   const base = { kind: "missing", why: "", difference: null, limit: null, notes: [] };
   if (a.value === null || b.value === null) {
@@ -88,12 +90,14 @@ export function verdict(a, b, metric, breaks, state) {
     const why = "The two figures come from different samples, such as one year of interviews and five years pooled.";
     return { ...base, kind: "not-comparable", why };
   }
-  const { forbid, note } = between(breaks, a, b, state);
+  const { forbid, note } = between(breaks, a, b, place);
   if (forbid.length) {
-    const why = forbid.map((one) => `From ${one.year}: ${one.text}`).join(" ");
+    const weak = (/** @type {Break} */ one) => (one.kind === "sampling areas" ? " One of the two figures is Weak, so they are not compared." : "");
+    const why = forbid.map((one) => `From ${one.year}: ${one.text}${weak(one)}`).join(" ");
     return { ...base, kind: "not-comparable", why };
   }
-  const notes = note.map((one) => `Note, from ${one.year}: ${one.text} Both figures are Strong or Marginal, so they are compared all the same.`);
+  const fit = (/** @type {Break} */ one) => (one.kind === "sampling areas" ? " Both figures are Strong or Marginal, so they are compared all the same." : "");
+  const notes = note.filter((one) => one.kind !== "note").map((one) => `Note, from ${one.year}: ${one.text}${fit(one)}`);
   const found = { ...base, difference, notes };
   const [first, second] = [bounds(a), bounds(b)];
   if (!first || !second) {
@@ -155,11 +159,11 @@ export const VERDICT_WORDS = {
  * @param {Figure[]} all one figure per year, oldest first
  * @param {Figure} to
  * @param {Break[]} breaks
- * @param {string} state
+ * @param {Where} place
  * @returns {Figure | undefined}
  */
-export function earliestComparable(all, to, breaks, state) {
+export function earliestComparable(all, to, breaks, place) {
   return all.find(
-    (f) => f.year < to.year && f.value !== null && f.sample === to.sample && !between(breaks, f, to, state).forbid.length,
+    (f) => f.year < to.year && f.value !== null && f.sample === to.sample && !between(breaks, f, to, place).forbid.length,
   );
 }

@@ -175,7 +175,8 @@ export function marked(breaks, rows) {
       (one) =>
         one.year > first &&
         one.year <= last &&
-        there.some((row) => (!one.sample || one.sample === row.figure.sample) && (!one.states || one.states.includes(row.place.state))),
+        one.kind !== "note" &&
+        there.some((row) => (!one.level || one.level === row.place.level) && (!one.sample || one.sample === row.figure.sample) && (!one.states || one.states.includes(row.place.state))),
     )
     .map((one, i) => ({ ...one, letter: String.fromCharCode(65 + i) }));
 }
@@ -193,7 +194,7 @@ export function yearChart(metric, rows, breaks, { width, interval, year }) {
   /** @type {Map<number, {row: Row | null, part: number}>} */ const before = new Map();
   for (const row of rows) {
     const last = before.get(row.index) ?? { row: null, part: 0 };
-    const apart = !isThere(row) || (last.row && between(breaks, last.row.figure, row.figure, row.place.state).forbid.length > 0);
+    const apart = !isThere(row) || (last.row && between(breaks, last.row.figure, row.figure, row.place).forbid.length > 0);
     const part = last.part + (apart ? 1 : 0);
     if (isThere(row)) points.push({ ...row, segment: `${row.index}-${part}` });
     before.set(row.index, { row: isThere(row) ? row : last.row, part });

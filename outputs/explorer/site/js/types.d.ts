@@ -24,10 +24,13 @@ export interface Table {
   groups: string[];
 }
 
+/** Figures of `year` and after do not compare with those of `last` and before. */
 export interface Break {
+  last: number;
   year: number;
-  kind: "definition" | "geography" | "sampling areas";
+  kind: "definition" | "geography" | "sampling areas" | "note";
   text: string;
+  level?: Level;
   sample?: string;
   states?: string[];
 }
@@ -42,6 +45,7 @@ export interface Metric {
   percentile: boolean;
   sentence: string;
   predictor: string;
+  breaks: Break[];
   tables: Partial<Record<Level, Record<string, Table>>>;
 }
 
@@ -58,7 +62,6 @@ export interface Predictor {
   pillar: string;
   definition: string;
   notes: string[];
-  breaks: Break[];
   sources: Source[];
   metrics: string[];
 }
