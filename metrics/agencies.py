@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import polars as pl
 
 from metrics.explanation import Decision, Explanation, Step
+from metrics.review import Review, above, changes
+from schemas.vintages import RENAMED_COUNTIES
 
 AREA: Final = ("level", "state", "geo")
 PER: Final = 100_000
@@ -20,9 +23,9 @@ FEW_EVENTS: Final = 20
 """Rates on fewer events are called unreliable in vital statistics; `explain` says so, quality does not."""
 
 STATE_POLICE: Final = "state police"
+FACTS: Final = ("core_city", "population", "months")
+"""What is known of an agency and goes with it into the areas it serves."""
 COUNTIES: Final = tuple(f"county_{i}" for i in range(1, 6))
-# The agency list keeps these counties' codes of before 2015: (state, former code) -> code.
-RENAMED: Final = {("46", "113"): "102", ("02", "270"): "158"}
 # City names that the agency list spells in its own way: (state, place) -> its spelling.
 CITY_SPELLINGS: Final = {
     ("06", "65042"): "ventura",
@@ -43,7 +46,7 @@ class Reproduce:
     """What the reference does and we do not. All false: our own way."""
 
     former_county_codes: bool = False
-    """Leave the two counties of `RENAMED` without agencies."""
+    """Leave the two renamed counties without agencies: the agency list keeps their codes of before 2015."""
 
 
 def located(agencies: pl.DataFrame) -> pl.DataFrame:
@@ -60,19 +63,17 @@ def located(agencies: pl.DataFrame) -> pl.DataFrame:
 
 
 def county_members(agencies: pl.DataFrame, people: pl.DataFrame, reproduce: Reproduce | None = None) -> pl.DataFrame:
-    """Agencies by county served: level, state, geo, ori, core_city, population, share (of the agency's events).
+    """Agencies by county served: level, state, geo, ori, `FACTS`, share (of the agency's events).
 
     `people` has level, state, geo, people. An agency's events are shared out by the people of those of its counties
     that are in `people`; pairs with other counties are left out.
     """
-    pairs = (
-        located(agencies)
-        .unpivot(on=COUNTIES, index=["ori", "state", "core_city", "population"], value_name="geo")
-        .drop_nulls("geo")
-    )
+    pairs = located(agencies).unpivot(on=COUNTIES, index=["ori", "state", *FACTS], value_name="geo").drop_nulls("geo")
     if reproduce is None or not reproduce.former_county_codes:
         renamed = pl.DataFrame(
-            [(state, old, new) for (state, old), new in RENAMED.items()], schema=["state", "geo", "new"], orient="row"
+            [(old[:2], old[2:], new[2:]) for old, new in RENAMED_COUNTIES.items()],
+            schema=["state", "geo", "new"],
+            orient="row",
         )
         pairs = pairs.join(renamed, on=["state", "geo"], how="left", validate="m:1").with_columns(
             pl.coalesce("new", "geo").alias("geo")
@@ -82,7 +83,7 @@ def county_members(agencies: pl.DataFrame, people: pl.DataFrame, reproduce: Repr
     together = pl.col("people").sum().over("ori")
     # An agency with one county has all of it, be it without people.
     share = pl.when(pl.len().over("ori") == 1).then(1.0).otherwise(_quotient(pl.col("people"), together))
-    return served.select(*AREA, "ori", "core_city", "population", share.alias("share")).sort(*AREA, "ori")
+    return served.select(*AREA, "ori", *FACTS, share.alias("share")).sort(*AREA, "ori")
 
 
 def place_members(agencies: pl.DataFrame, county_place: pl.DataFrame, spine: pl.DataFrame, year: int) -> pl.DataFrame:
@@ -112,8 +113,7 @@ def place_members(agencies: pl.DataFrame, county_place: pl.DataFrame, spine: pl.
         "state",
         "geo",
         "ori",
-        "core_city",
-        "population",
+        *FACTS,
         pl.lit(1.0).alias("share"),
     ).sort(*AREA, "ori")
 
@@ -215,15 +215,12 @@ def rate(count: pl.Expr, people: pl.Expr, quality: pl.Expr) -> pl.Expr:
 
 def reason(year: int, people: pl.Expr, *, group: bool = False) -> pl.Expr:
     """Why a rate (column `value`) is missing or its quality lowered; reads the columns of `coverage`."""
-    nobody = pl.col("agencies").is_null()
-    former = (pl.col("level") == "county") & (pl.col("state") == _CONNECTICUT)
-    on_former = former if _REGIONS_SINCE <= year < _REGIONS_IN_AGENCY_LIST else pl.lit(False)
     missing = pl.col("value").is_null()
     return (
-        pl.when(missing & nobody & on_former)
-        .then(pl.lit("source on old counties"))
-        .when(missing & (nobody | (pl.col("agencies_reporting") == 0)))
-        .then(pl.lit("area not covered by source"))
+        pl.when(missing & pl.col("agencies").is_null())
+        .then(_nobody(year))
+        .when(missing & (pl.col("agencies_reporting") == 0))
+        .then(pl.lit("no records at source"))
         .when(missing & (people == 0))
         .then(pl.lit("group not present" if group else "denominator is zero"))
         .when(missing & (people < FEWEST_PEOPLE))
@@ -233,6 +230,13 @@ def reason(year: int, people: pl.Expr, *, group: bool = False) -> pl.Expr:
         .when(pl.col("quality") > 1)
         .then(pl.lit("low coverage"))
     )
+
+
+def _nobody(year: int) -> pl.Expr:
+    """Why an area has no agency."""
+    former = (pl.col("level") == "county") & (pl.col("state") == _CONNECTICUT)
+    on_former = former if _REGIONS_SINCE <= year < _REGIONS_IN_AGENCY_LIST else pl.lit(False)
+    return pl.when(on_former).then(pl.lit("source on old counties")).otherwise(pl.lit("area not covered by source"))
 
 
 def described(year: int) -> list[pl.Expr]:
@@ -257,7 +261,8 @@ def counting_error(value: pl.Expr, count: pl.Expr) -> list[pl.Expr]:
 def served_rows(areas: pl.DataFrame, metric: str, year: int) -> pl.DataFrame:
     """Rows of `Estimate` with the share of people served by agencies that report.
 
-    Quality 1 if the population of every agency is known, else 2.
+    It is 0 where there are agencies and none reports, and missing without agencies, or if they serve nobody: a campus,
+    or agencies of which the population is not known. Quality 1 if the population of every agency is known, else 2.
     """
     value, known = pl.col("served"), pl.col("population_known")
     return areas.select(
@@ -268,8 +273,10 @@ def served_rows(areas: pl.DataFrame, metric: str, year: int) -> pl.DataFrame:
         value.alias("value"),
         pl.when(value.is_not_null()).then(pl.when(known).then(1).otherwise(2)).cast(pl.Int8).alias("quality"),
         *described(year),
-        pl.when(value.is_null())
-        .then(pl.lit("area not covered by source"))
+        pl.when(value.is_null() & pl.col("agencies").is_not_null())
+        .then(pl.lit("denominator is zero"))
+        .when(value.is_null())
+        .then(_nobody(year))
         .when(~known)
         .then(pl.lit("low coverage"))
         .alias("reason"),
@@ -281,22 +288,23 @@ def in_universe(rows: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
     return rows.join(spine, on=AREA, how="semi")
 
 
-def year_on_year(before: pl.DataFrame, after: pl.DataFrame, *, factor: float = 2.0) -> pl.DataFrame:
-    """Figures that more than doubled or halved from one year to the next: mostly agencies that came or went.
-
-    Both frames have state, geo, value and optionally other key columns; returns the key, `before`, `after`, `ratio`.
-    A rise from nothing is among them, with a null ratio; nothing in both years is no change.
-    """
-    key = [c for c in before.columns if c != "value"]
-    both = (
-        before.rename({"value": "before"})
-        .join(after.rename({"value": "after"}), on=key, how="inner", validate="1:1")
-        .drop_nulls(["before", "after"])
-        .with_columns(ratio=_quotient(pl.col("after"), pl.col("before")))
+def reviews(bounds: Mapping[str, tuple[float, float]]) -> tuple[Review, ...]:
+    """What a person should look at in rates of reported events; `bounds` as in `metrics.review.above`."""
+    metrics = tuple(bounds)
+    return (
+        Review(
+            "year_on_year",
+            "Rates for everybody that more than doubled or halved from the year before: mostly agencies that came or "
+            "went.",
+            partial(changes, metrics=metrics),
+            looks_back=True,
+        ),
+        Review(
+            "plausible_rates",
+            "Rates above what is plausible; they are published all the same.",
+            partial(above, bounds=bounds),
+        ),
     )
-    risen = (pl.col("before") == 0) & (pl.col("after") > 0)
-    changed = (pl.col("ratio") > factor) | (pl.col("ratio") < 1 / factor)
-    return both.filter(changed.fill_null(False) | risen).sort(key)
 
 
 def losses(agencies: pl.DataFrame, members: pl.DataFrame, events: pl.DataFrame, what: str) -> tuple[Step, ...]:
@@ -348,11 +356,18 @@ def decisions(area: Mapping[str, object], people: float | None, count: float | N
 
 
 def explain_served(
-    mine: pl.DataFrame, reporting: pl.Series, area: Mapping[str, object], tables: tuple[str, ...]
+    mine: pl.DataFrame,
+    reporting: pl.Series,
+    area: Mapping[str, object],
+    tables: tuple[str, ...],
+    steps: tuple[Step, ...] = (),
 ) -> Explanation:
-    """How the share of people served by reporting agencies came about. `mine` are the agencies of the area."""
+    """How the share of people served by reporting agencies came about.
+
+    `mine` are the agencies of the area, `steps` how agencies were chosen before (see `losses`).
+    """
     inputs = mine.with_columns(reports=pl.col("ori").is_in(reporting.to_list())).select(
-        "ori", "core_city", "reports", pl.col("share").alias("weight"), "population"
+        "ori", "core_city", "months", "reports", pl.col("share").alias("weight"), "population"
     )
     served = pl.col("weight") * pl.col("population")
     everyone = float(inputs.select(served.sum()).item())
@@ -365,7 +380,24 @@ def explain_served(
         recomputed=value,
         inputs=inputs,
         tables=tables,
-        decisions=(Decision("the population of every agency is known", None, "1 if so, else 2", outcome),),
+        steps=(
+            *(s for s in steps if s.name.startswith("agencies")),
+            Step(
+                "agencies that serve the area",
+                next((s.rows_out for s in reversed(steps) if s.name.startswith("agencies")), inputs.height),
+                inputs.height,
+            ),
+            Step("of them, agencies that report", inputs.height, int(inputs["reports"].sum())),
+        ),
+        decisions=(
+            Decision("agencies of the area", float(inputs.height), "none -> missing", outcome),
+            Decision(
+                "agencies whose population is not stated",
+                float(inputs["population"].null_count()),
+                "none -> quality 1, else quality 2",
+                outcome,
+            ),
+        ),
         notes=("Agencies whose population the FBI does not state are left out.",),
     )
 

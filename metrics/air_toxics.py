@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from metrics.tracts import TRACT
+from schemas.vintages import RENAMED_COUNTIES
 
 HAZARDS: Final = ("cancer", "neurological", "respiratory")
 
@@ -23,10 +24,6 @@ _RECODED: Final = """
 """
 RECODED: Final[dict[str, str]] = {old: new for pair in _RECODED.split() for old, new in [pair.split(">")]}
 
-# Counties that got another code in 2015; their tracts kept the six digits.
-RENAMED_COUNTIES: Final[dict[str, str]] = {"02270": "02158", "46113": "46102"}
-RENAMED_SINCE: Final = 2015
-
 
 def recoded(rows: pl.DataFrame, *key: str) -> pl.DataFrame:
     """`rows` (state, county, tract, ...) under the codes of the tract lists, sorted by code and the rest of the key.
@@ -34,6 +31,7 @@ def recoded(rows: pl.DataFrame, *key: str) -> pl.DataFrame:
     A tract that stands there under both codes keeps the row of the newer one. `key` names further key columns.
     """
     code = pl.concat_str(TRACT)
+    # The tracts of renamed counties kept their six digits.
     new = (code.str.head(5).replace(RENAMED_COUNTIES) + code.str.slice(5)).replace(RECODED)
     digits = pl.col("new").str
     return (

@@ -17,6 +17,7 @@ import polars as pl
 from metrics.connecticut import STATE as CONNECTICUT
 from metrics.connecticut import planning_regions
 from schemas.errors import InputError
+from schemas.vintages import RENAMED_COUNTIES, RENAMED_SINCE, puma_vintage
 
 SCALE: Final = 10_000
 """Factors are integers of 1 / SCALE."""
@@ -55,8 +56,6 @@ ALLOCATION: Final[dict[str, type[pl.DataType]]] = {
 _GEO: Final = ["level", "state", "geo"]
 _PUERTO_RICO: Final = "72"
 
-# Counties that changed their code in 2015: old -> new.
-_RENAMED_2015: Final = {("02", "270"): "158", ("46", "113"): "102"}
 # Valdez-Cordova was divided in 2020. Its people's shares (2010 census) in 1/10,000 of the PUMA's.
 _VALDEZ_CORDOVA: Final = ("02", "261")
 _SUCCESSORS: Final = {"063": 0.0435, "066": 0.0160}
@@ -69,18 +68,6 @@ class Allocation:
 
     table: pl.DataFrame
     notes: dict[str, int]
-
-
-def puma_vintage(year: int) -> int:
-    """Vintage of the PUMAs that data year `year` is allocated with: 2010 until 2021, 2020 from 2022."""
-    return 2010 if year < 2022 else 2020
-
-
-def puma_allocation(
-    county_rows: pl.DataFrame, place_rows: pl.DataFrame, spine: pl.DataFrame, year: int
-) -> pl.DataFrame:
-    """The table `puma_allocation` of a data year; see `allocate` (which also returns what was left out)."""
-    return allocate(county_rows, place_rows, spine, year).table
 
 
 def allocate(county_rows: pl.DataFrame, place_rows: pl.DataFrame, spine: pl.DataFrame, year: int) -> Allocation:
@@ -207,11 +194,10 @@ def _codes_of_year(rows: pl.DataFrame, year: int) -> pl.DataFrame:
     """County rows with the codes of the year; place rows unchanged."""
     county = pl.col("level") == "county"
     geo = pl.col("geo")
-    for (state, old), new in _RENAMED_2015.items():
-        source, target = (old, new) if year >= 2015 else (new, old)
-        geo = (
-            pl.when(county & (pl.col("state") == state) & (pl.col("geo") == source)).then(pl.lit(target)).otherwise(geo)
-        )
+    for old, new in RENAMED_COUNTIES.items():
+        source, target = (old, new) if year >= RENAMED_SINCE else (new, old)
+        renamed = county & (pl.col("state") == source[:2]) & (pl.col("geo") == source[2:])
+        geo = pl.when(renamed).then(pl.lit(target[2:])).otherwise(geo)
     rows = rows.with_columns(geo.alias("geo"))
 
     state, code = _VALDEZ_CORDOVA

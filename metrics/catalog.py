@@ -15,7 +15,7 @@ def catalog() -> dict[str, Entry]:
     """Predictor key -> entry, in the order of the pillars and, within a pillar, of the module names.
 
     A predictor's module is `metrics/<pillar>/<key>.py`; it holds `PREDICTOR` and, once built, the functions `estimate`
-    and `explain`.
+    and `explain`, and perhaps `DEVIATIONS`, `SUBSTITUTE` and `REVIEWS`.
     """
     entries: dict[str, Entry] = {}
     for pillar in PILLARS:
@@ -32,5 +32,7 @@ def catalog() -> dict[str, Entry]:
                 estimate=getattr(module, "estimate", None),
                 explain=getattr(module, "explain", None),
                 deviations=getattr(module, "DEVIATIONS", ()),
+                substitute=getattr(module, "SUBSTITUTE", None),
+                reviews=getattr(module, "REVIEWS", ()),
             )
     return entries

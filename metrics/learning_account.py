@@ -99,9 +99,12 @@ def account_of_place(named: Named, districts: Districts, places: pl.DataFrame) -
 
 
 def _sums() -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    """Students tested, and with them as weights the sums of rates and of quality."""
+    """Students tested, and with them as weights the sums of rates and of quality.
+
+    Rates are added up in the order of `Districts.by_city`, so that the last digit is the stored one.
+    """
     weight = pl.col("weight")
-    return weight.sum(), (weight * pl.col("rate")).sum(), (weight * pl.col("quality")).sum()
+    return weight.sum(), (weight * pl.col("rate")).sort().sum(), (weight * pl.col("quality")).sum()
 
 
 def _line(here: pl.DataFrame) -> tuple[pl.DataFrame, float | None]:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from metrics.deviation import Deviation
+from metrics.review import Review
 from schemas.estimate import ESTIMATE, Limits
 from schemas.labels import ALL, LEVELS, SAMPLES, SUBGROUPS, Level
 
@@ -137,6 +138,26 @@ Estimator = Callable[..., pl.DataFrame]
 
 
 @dataclass(frozen=True)
+class Substitute:
+    """Another source that can stand in for a predictor's own in the years of `series`, where a user asks for it.
+
+    Its name, by which it is asked for, is the sample of `series`. `source` is the key of the source, `note` what a
+    reader of the figures must know. `estimate` and `explain` take the place of the predictor's own in these years.
+    """
+
+    series: Series
+    source: str
+    note: str
+    estimate: Estimator
+    explain: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        """What a user asks for."""
+        return self.series.sample
+
+
+@dataclass(frozen=True)
 class Entry:
     """A predictor of the catalog with its functions; `estimate` is None while the predictor is not built yet."""
 
@@ -144,6 +165,8 @@ class Entry:
     estimate: Estimator | None
     explain: Callable[..., Any] | None
     deviations: tuple[Deviation, ...] = ()
+    substitute: Substitute | None = None
+    reviews: tuple[Review, ...] = ()
 
     @property
     def built(self) -> bool:

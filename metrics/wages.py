@@ -9,6 +9,7 @@ import polars as pl
 
 from schemas.errors import InputError
 from schemas.labels import ALL
+from schemas.vintages import RENAMED_COUNTIES
 
 HOURS_PER_WEEK: Final = 40
 WEEKS_PER_YEAR: Final = 52
@@ -25,8 +26,6 @@ GROUPS: Final[dict[str, tuple[tuple[int, str], ...]]] = {
     "Education and Health": ((5, "1025"),),
     "Leisure and Other": ((5, "1026"), (5, "1027")),
 }
-# Counties that changed their code and nothing else: state, the code before 2015, the code since.
-RENAMED: Final = (("02", "270", "158"), ("46", "113", "102"))
 
 COUNTY: Final = ["state", "county"]
 GROUP: Final = ["subgroup_type", "subgroup"]
@@ -77,7 +76,7 @@ def recoded(table: pl.LazyFrame, counties: pl.DataFrame, switches: Switches = OU
     if not switches.codes_of_the_year:
         return table
     pairs = pl.DataFrame(
-        [pair for state, old, new in RENAMED for pair in ((state, old, new), (state, new, old))],
+        [(one[:2], one[2:], other[2:]) for pair in RENAMED_COUNTIES.items() for one, other in (pair, pair[::-1])],
         schema=["state", "county", "code_of_the_year"],
         orient="row",
     )

@@ -48,7 +48,8 @@ class ReleaseMeta:
     """Facts about the run behind a release.
 
     `states` lists the 2-digit codes of a partial run, None for the whole nation. `sources` maps source keys to what the
-    dictionary says about them; a predictor's source that is missing there is named by its key alone.
+    dictionary says about them; a predictor's source that is missing there is named by its key alone. `code_versions`
+    maps a predictor to the version of the code that made its figures, so that a later release can say what changed.
     """
 
     profile: str
@@ -57,6 +58,7 @@ class ReleaseMeta:
     states: tuple[str, ...] | None = None
     inputs: tuple[InputFile, ...] = ()
     sources: Mapping[str, SourceNote] = field(default_factory=dict)
+    code_versions: Mapping[str, str] = field(default_factory=dict)
 
     def notes_for(self, keys: Iterable[str]) -> list[SourceNote]:
         """The notes of these sources, in their order."""

@@ -1,24 +1,18 @@
-"""What a release must satisfy before a reader may see it. Each check returns its findings; none means passed.
-
-The checks read the files as written, and compare them with the estimates they were made from, not with the frames in
-memory.
-"""
+"""What the rules of the gate count and compare, and what estimates must satisfy before a release is made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from metrics.predictor import Entry
 from outputs.dictionary import PUBLISHED, Written
-from outputs.files import Layout, PublishedFile, choices, metrics_by_column
+from outputs.files import metrics_by_column
 from outputs.wide import parts_of
-from outputs.write import differences, read_csv
 from schemas.estimate import KEY
-from schemas.labels import QUALITY_WORDS, REASONS
+from schemas.labels import REASONS
 
 PARTS: Final = ("value", "lb", "ub", "quality")
 _CELL: Final = ("level", "metric", "sample", "year", "subgroup_type", "subgroup")
@@ -61,63 +55,15 @@ def counts(estimates: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def check_wide(
-    written: Written,
-    csv: Path,
-    parquet: Path,
-    *,
-    expected: pl.DataFrame,
-    spines: Mapping[int, pl.DataFrame],
-    entries: Mapping[str, Entry],
-) -> dict[str, list[str]]:
-    """All checks of one wide file. `expected` are the `counts` of the estimates it was made from."""
-    file, layout = written.file, written.layout
-    schema = {c.name: c.dtype for c in written.columns}
-    frame = read_csv(csv, schema)
-    return {
-        "csv equals parquet": differences(frame, pl.read_parquet(parquet)),
-        "rows": _rows(file, frame, spines),
-        "keys": _keys(file, frame),
-        "reconciliation": _reconcile(written, frame, expected, entries),
-        "quality": _quality(written, frame) if layout == "clean" else [],
-        "bounds and ranges": _ranges(written, frame, entries) if layout == "clean" else [],
-        "years": _empty_years(written, frame, layout),
-    }
+def reconcile(
+    written: Written, frame: pl.DataFrame, expected: pl.DataFrame, chosen: pl.DataFrame
+) -> list[dict[str, object]]:
+    """Where a wide file and its estimates have not as many figures per metric, part, year and subgroup.
 
-
-def _rows(file: PublishedFile, frame: pl.DataFrame, spines: Mapping[int, pl.DataFrame]) -> list[str]:
-    """Each year has the spine's geographies times the file's subgroups."""
-    found = []
-    for (year,), part in frame.group_by("year"):
-        wanted = spines[int(str(year))].filter(pl.col("level") == file.level).height * len(file.cells)
-        if part.height != wanted:
-            found.append(f"{year} has {part.height} rows; geographies times subgroups are {wanted}")
-    return sorted(found)
-
-
-def _keys(file: PublishedFile, frame: pl.DataFrame) -> list[str]:
-    width = {"county": 3, "place": 5}[file.level]
-    key = ["year", "state", file.level, *([] if file.overall else ["subgroup_type", "subgroup"])]
-    found = []
-    if frame.select(key).is_duplicated().any():
-        found.append(f"{frame.select(key).is_duplicated().sum()} rows share their key")
-    if frame.select(pl.any_horizontal(pl.col(c).is_null() for c in key).any()).item():
-        found.append("a key is missing")
-    short = frame.filter((pl.col("state").str.len_bytes() != 2) | (pl.col(file.level).str.len_bytes() != width))
-    if short.height:
-        found.append(f"{short.height} codes have lost their zeros, such as {short.row(0)[:3]}")
-    places = frame.select("year", "state", file.level)
-    if not places.equals(places.sort("year", "state", file.level, maintain_order=True)):
-        found.append("rows are not in the order of year, state and code")
-    return found
-
-
-def _reconcile(
-    written: Written, frame: pl.DataFrame, expected: pl.DataFrame, entries: Mapping[str, Entry]
-) -> list[str]:
-    """Non-null figures per metric, year and subgroup are as many in the file as in the estimates (rule S4)."""
+    `expected` are the `counts` of the estimates, suppressions applied; `chosen` is what the file takes of them
+    (`outputs.files.choices`). One dictionary per difference: metric, part, year, subgroup, in_file, in_estimates.
+    """
     file = written.file
-    chosen = choices(file, entries)
     kinds = {kind for kind, _ in file.cells}
     wanted = (
         expected.filter((pl.col("level") == file.level) & pl.col("subgroup_type").is_in(list(kinds)))
@@ -125,7 +71,7 @@ def _reconcile(
         .select("metric", "year", "subgroup", *PARTS)
     )
     by = ["year"] if file.overall else ["year", "subgroup"]
-    found = []
+    found: list[dict[str, object]] = []
     for metric, names in parts_of(written.columns).items():
         there = frame.group_by(by).agg(
             pl.col(name).is_not_null().sum().cast(pl.Int64).alias(part) for part, name in names.items()
@@ -137,60 +83,17 @@ def _reconcile(
         for part in names:
             unequal = both.filter(pl.col(part).fill_null(0) != pl.col(f"{part}_estimates").fill_null(0))
             found += [
-                f"{metric} {part} {row['year']} {row['subgroup']}: {row[part] or 0} in the file, "
-                f"{row[f'{part}_estimates'] or 0} in the estimates"
+                {
+                    "metric": metric,
+                    "part": part,
+                    "year": row["year"],
+                    "subgroup": row["subgroup"],
+                    "in_file": row[part] or 0,
+                    "in_estimates": row[f"{part}_estimates"] or 0,
+                }
                 for row in unequal.sort("year", "subgroup").iter_rows(named=True)
             ]
     return found
-
-
-def _quality(written: Written, frame: pl.DataFrame) -> list[str]:
-    """Quality is a word of the list, and there exactly where the value is; no bound stands without a value (V1)."""
-    found = []
-    for metric, names in parts_of(written.columns).items():
-        words = frame[names["quality"]].drop_nulls().unique().to_list()
-        found += [f"{metric}: unknown quality {w!r}" for w in words if w not in QUALITY_WORDS.values()]
-        apart = (frame[names["value"]].is_null() != frame[names["quality"]].is_null()).sum()
-        if apart:
-            found.append(f"{metric}: value and quality are not missing together in {apart} rows")
-        for part in ("lb", "ub"):
-            if part in names:
-                alone = (frame[names[part]].is_not_null() & frame[names["value"]].is_null()).sum()
-                if alone:
-                    found.append(f"{metric}: {alone} bounds stand without a value")
-    return found
-
-
-def _ranges(written: Written, frame: pl.DataFrame, entries: Mapping[str, Entry]) -> list[str]:
-    """Values are inside the metric's limits and inside their bounds (V3, V6); numbers are finite."""
-    declared = metrics_by_column(entries)
-    found = []
-    for metric, names in parts_of(written.columns).items():
-        value = pl.col(names["value"])
-        if frame.schema[names["value"]] == pl.String:
-            continue
-        limits = declared[metric][1].limits
-        laws = {"not finite": ~value.is_finite()}
-        if limits.minimum is not None:
-            laws[f"below {limits.minimum:g}"] = value < limits.minimum
-        if limits.maximum is not None:
-            laws[f"above {limits.maximum:g}"] = value > limits.maximum
-        if "lb" in names:
-            laws["below their lower bound"] = value < pl.col(names["lb"])
-            laws["above their upper bound"] = value > pl.col(names["ub"])
-        for law, broken in laws.items():
-            count = frame.select(broken.fill_null(False).sum()).item()
-            if count:
-                found.append(f"{metric}: {count} values are {law}")
-    return found
-
-
-def _empty_years(written: Written, frame: pl.DataFrame, layout: Layout) -> list[str]:
-    if written.file.keeps_empty_years(layout):
-        return []
-    values = [names["value"] for names in parts_of(written.columns).values()]
-    empty = frame.group_by("year").agg(pl.all_horizontal(pl.col(v).is_null().all() for v in values).alias("empty"))
-    return [f"{year} has no value" for year in empty.filter("empty")["year"].sort()]
 
 
 def check_dictionary(table: pl.DataFrame, columns_of: Mapping[str, list[str]]) -> list[str]:

@@ -16,11 +16,13 @@ import polars as pl
 
 from metrics.explanation import Explanation
 from metrics.predictor import PILLARS, Predictor
+from outputs.glossary import INPUT_COLUMNS
 from schemas.estimate import KEY
 from schemas.labels import QUALITY_WORDS, REASONS, SAMPLES
 
 _WIDTH: Final = 110
 _INTERVALS: Final = {"none": "range", "sampling": "95 % interval", "suppression": "range left open by suppression"}
+DEVIATION_PARTS: Final = {"reference": "The reference", "ours": "Here", "why": "Why", "effect": "Effect"}
 _FIGURES: Final = ("value", "lb", "ub", "quality", "n", "n_effective", "se", "cv", "numerator", "denominator")
 _ORIGIN: Final = ("allocation", "estimation_area", "n_areas", "reference_period", "reason")
 
@@ -49,13 +51,14 @@ def account(
     deviations: Sequence[Mapping[str, Any]] = (),
     release: str | None = None,
     synthetic: bool = False,
+    code: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything about one figure, ready for JSON.
 
     `row` is a row of `Estimate` as a dictionary, `explanation` what its predictor says about it. `provenance` has one
     record per source file (source, vintage, file, sha256, url, retrieved_at, licence), `checks` one per check (name,
-    passed, detail), `deviations` those of the register that touch the figure (key, kind, summary). `name` is the
-    geography's name.
+    passed, severity, of, detail), `deviations` those of the register that touch the figure (key, kind, summary). `name`
+    is the geography's name. `code` tells which code made the figure (version, module, built_at, command).
     """
     metric = predictor.metric(str(row["metric"]))
     quality, reason = row.get("quality"), row.get("reason")
@@ -81,6 +84,10 @@ def account(
                 "interval": metric.interval,
             },
             "sample": SAMPLES[str(row["sample"])],
+            "sentence": _sentence(metric.sentence, row, name),
+            "breaks": [{"year": year, "text": text} for year, text in predictor.breaks],
+            "glossary": {c: INPUT_COLUMNS[c] for c in explanation.inputs.columns if c in INPUT_COLUMNS},
+            "code": None if code is None else dict(code),
             "figure": {c: row.get(c) for c in (*_FIGURES, *_ORIGIN)},
             "quality_label": None if quality is None else QUALITY_WORDS[int(quality)],
             "reason_text": None if reason is None else REASONS[str(reason)],
@@ -103,6 +110,15 @@ def account(
         }
     )
     return told
+
+
+def _sentence(template: str, row: Mapping[str, Any], name: str | None) -> str:
+    """The metric's sentence filled in; empty if it lacks a figure it speaks of."""
+    figures = {c: row.get(c) for c in ("value", "numerator", "denominator")}
+    if not template or any(f"{{{c}" in template and v is None for c, v in figures.items()):
+        return ""
+    said = template.format(**figures, name=name or f"{row['state']}{row['geo']}", year=row["year"])
+    return said if row["subgroup_type"] == "all" else f"{said.rstrip('.')} (of the group {row['subgroup']} alone)."
 
 
 def _plain(value: Any) -> Any:
@@ -129,11 +145,14 @@ def as_text(told: Mapping[str, Any], *, max_inputs: int = 40) -> str:
         ("Figure", list(_figure(told))),
         ("How it is worked out", list(_working(told))),
         (f"Input rows ({len(told['inputs'])})", _table(told["inputs"], max_inputs)),
+        ("What the columns mean", _wrapped([f"{c}: {meaning}" for c, meaning in told["glossary"].items()])),
         ("Steps", [_step(s) for s in told["steps"]]),
         ("Decisions", [_decision(d) for d in told["decisions"]]),
         ("Notes", _wrapped([*told["notes"], *told["predictor"]["notes"]])),
+        ("Breaks in the series", _wrapped([f"{b['year']}: {b['text']}" for b in told["breaks"]])),
         ("Source files", list(_sources(told))),
         ("Checks", [_check(c) for c in told["checks"]]),
+        ("Made by", list(_made(told))),
         ("Where we differ from the reference", [_deviation(d) for d in told["deviations"]]),
     ]
     lines = list(_heading(told))
@@ -143,7 +162,8 @@ def as_text(told: Mapping[str, Any], *, max_inputs: int = 40) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """A number with all its digits; what is missing says so."""
     if value is None:
         return "missing"
     if isinstance(value, float):
@@ -159,30 +179,34 @@ def _wrapped(texts: Sequence[str], *, first: str = "- ") -> list[str]:
     return lines
 
 
+def who(key: Mapping[str, Any]) -> str:
+    """Whom the figure is about."""
+    return "everyone" if key["subgroup_type"] == "all" else f"{key['subgroup']} ({key['subgroup_type']})"
+
+
 def _heading(told: Mapping[str, Any]) -> Iterator[str]:
     key = told["key"]
-    who = "everyone" if key["subgroup_type"] == "all" else f"{key['subgroup']} ({key['subgroup_type']})"
     title = told["metric"]["title"]
     if told["synthetic"]:
         yield "SYNTHETIC: generated figures, not about any real place."
     yield title
     yield "=" * len(title)
     where = f"{told['name']} ({key['level']} {told['geoid']})" if told["name"] else f"{key['level']} {told['geoid']}"
-    yield f"{where}, {key['year']}, {who}"
+    yield f"{where}, {key['year']}, {who(key)}"
     yield f"{told['predictor']['pillar']} > {told['predictor']['title']} > {told['metric']['column']}"
     if told["release"]:
         yield f"release {told['release']}"
 
 
-def _figure(told: Mapping[str, Any]) -> Iterator[str]:
+def interval_word(told: Mapping[str, Any]) -> str:
+    """What the bounds of this metric mean."""
+    return _INTERVALS[told["metric"]["interval"]]
+
+
+def particulars(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What else the row of the estimate holds: (label, text), present columns only."""
     figure = told["figure"]
-    pairs: list[tuple[str, str]] = [("value", f"{_number(figure['value'])} ({told['metric']['unit']})")]
-    if figure["lb"] is not None or figure["ub"] is not None:
-        pairs.append((_INTERVALS[told["metric"]["interval"]], f"{_number(figure['lb'])} to {_number(figure['ub'])}"))
-    if told["quality_label"]:
-        pairs.append(("quality", f"{figure['quality']} ({told['quality_label']})"))
-    if figure["reason"]:
-        pairs.append(("reason", f"{figure['reason']}: {told['reason_text']}"))
+    pairs = [("reason", f"{figure['reason']}: {told['reason_text']}")] if figure["reason"] else []
     pairs.append(("sample", f"{told['key']['sample']}: {told['sample']}"))
     labels = {
         "reference_period": "period",
@@ -194,11 +218,24 @@ def _figure(told: Mapping[str, Any]) -> Iterator[str]:
         "cv": "coefficient of variation",
         "allocation": "crosswalk quality",
     }
-    pairs += [(label, _number(figure[c])) for c, label in labels.items() if figure[c] is not None]
+    pairs += [(label, number(figure[c])) for c, label in labels.items() if figure[c] is not None]
     if figure["estimation_area"]:
         shared = figure["n_areas"] or 1
         others = "of its own" if shared == 1 else f"shared with {shared - 1} other area{'s' if shared > 2 else ''}"
         pairs.append(("estimation area", f"{figure['estimation_area']}, {others}"))
+    return pairs
+
+
+def _figure(told: Mapping[str, Any]) -> Iterator[str]:
+    figure = told["figure"]
+    pairs: list[tuple[str, str]] = [("value", f"{number(figure['value'])} ({told['metric']['unit']})")]
+    if figure["lb"] is not None or figure["ub"] is not None:
+        pairs.append((interval_word(told), f"{number(figure['lb'])} to {number(figure['ub'])}"))
+    if told["quality_label"]:
+        pairs.append(("quality", f"{figure['quality']} ({told['quality_label']})"))
+    pairs += particulars(told)
+    if told["sentence"]:
+        yield from _wrapped([told["sentence"]], first="")
     width = max(len(label) for label, _ in pairs)
     for label, text in pairs:
         yield from textwrap.wrap(
@@ -206,18 +243,21 @@ def _figure(told: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def agreement_text(found: Mapping[str, Any]) -> str:
+    """Whether the figure worked out again is the stored one, in words."""
+    again = f"worked out again: {number(found['recomputed'])}"
+    if found["stored"] is None and found["recomputed"] is None:
+        return f"{again}; missing, as stored"
+    if found["agrees"]:
+        return f"{again}; agrees with the stored figure to the last digit"
+    apart = "" if found["difference"] is None else f", apart by {number(found['difference'])}"
+    return f"{again}; DIFFERS from the stored figure {number(found['stored'])}{apart}"
+
+
 def _working(told: Mapping[str, Any]) -> Iterator[str]:
     yield from _wrapped([told["predictor"]["definition"]], first="")
     yield from told["formula"].splitlines()
-    found = told["agreement"]
-    again = f"worked out again: {_number(found['recomputed'])}"
-    if found["stored"] is None and found["recomputed"] is None:
-        yield f"{again}; missing, as stored"
-    elif found["agrees"]:
-        yield f"{again}; agrees with the stored figure to the last digit"
-    else:
-        apart = "" if found["difference"] is None else f", apart by {_number(found['difference'])}"
-        yield f"{again}; DIFFERS from the stored figure {_number(found['stored'])}{apart}"
+    yield agreement_text(told["agreement"])
     if told["predictor"]["method"]:
         yield f"method: {told['predictor']['method']}"
 
@@ -229,7 +269,7 @@ def _table(rows: Sequence[Mapping[str, Any]], limit: int) -> list[str]:
     shown = pl.DataFrame(list(rows[:limit]), infer_schema_length=None)
     columns = []
     for series in shown.get_columns():
-        cells = ["" if v is None else (_number(v) if series.dtype.is_numeric() else str(v)) for v in series.to_list()]
+        cells = ["" if v is None else (number(v) if series.dtype.is_numeric() else str(v)) for v in series.to_list()]
         width = max(len(series.name), *(len(c) for c in cells))
         align = ">" if series.dtype.is_numeric() else "<"
         columns.append([f"{cell:{align}{width}}" for cell in (series.name, *cells)])
@@ -245,7 +285,7 @@ def _step(step: Mapping[str, Any]) -> str:
 
 
 def _decision(decision: Mapping[str, Any]) -> str:
-    return f"{decision['name']} = {_number(decision['figure'])}; rule: {decision['rule']} -> {decision['outcome']}"
+    return f"{decision['name']} = {number(decision['figure'])}; rule: {decision['rule']} -> {decision['outcome']}"
 
 
 def _sources(told: Mapping[str, Any]) -> Iterator[str]:
@@ -253,19 +293,51 @@ def _sources(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"tables: {', '.join(told['tables'])}"
     for record in told["provenance"]:
         yield f"- {record.get('source')} {record.get('vintage')}: {record.get('file')}"
-        for label, key in (("sha256", "sha256"), ("from", "url"), ("obtained", "retrieved_at"), ("licence", "licence")):
-            if record.get(key):
+        shown = {"sha256": record.get("sha256"), "from": record.get("url"), "obtained": obtained(record)}
+        for label, text in {**shown, "licence": record.get("licence")}.items():
+            if text:
                 yield from textwrap.wrap(
-                    str(record[key]), _WIDTH, initial_indent=f"  {label} ", subsequent_indent="    ",
+                    str(text), _WIDTH, initial_indent=f"  {label} ", subsequent_indent="    ",
                     break_long_words=False, break_on_hyphens=False,
                 )  # fmt: skip
 
 
+def obtained(file: Mapping[str, Any]) -> str:
+    """When and how a source file came here."""
+    when, how = file.get("retrieved_at"), file.get("how")
+    return f"{when} ({how})" if when and how else str(when or how or "")
+
+
 def _check(found: Mapping[str, Any]) -> str:
-    mark = "passed" if found.get("passed") else "FAILED"
+    mark = "passed" if found.get("passed") else "warning" if found.get("severity") == "warn" else "FAILED"
+    of = f" of {found['of']}" if found.get("of") else ""
     detail = f" ({found['detail']})" if found.get("detail") else ""
-    return f"{mark}  {found.get('name')}{detail}"
+    text = f"{mark:<7} {found.get('name')}{of}{detail}"
+    return "\n".join(textwrap.wrap(text, _WIDTH, subsequent_indent=" " * 8))
+
+
+def checks_said(checks: Sequence[Mapping[str, Any]]) -> str:
+    """How the checks went, in a few words."""
+    failed = sum(not c["passed"] and c.get("severity") != "warn" for c in checks)
+    warned = sum(not c["passed"] and c.get("severity") == "warn" for c in checks)
+    said = [f"{n} {word}" for n, word in ((failed, "failed"), (warned, "with a warning")) if n]
+    return f"{len(checks)} checks: {', '.join(said)}" if said else f"{len(checks)} checks passed"
+
+
+def _made(told: Mapping[str, Any]) -> Iterator[str]:
+    code = told["code"]
+    if code is not None:
+        yield f"code version {code['version']} ({code['module']}), made {code['built_at']}"
+        if code.get("command"):
+            yield f"this account: {code['command']}"
 
 
 def _deviation(entry: Mapping[str, Any]) -> str:
-    return "\n".join(_wrapped([f"{entry.get('key')} ({entry.get('kind')}): {entry.get('summary')}"]))
+    said = f"{entry.get('key')} ({entry.get('kind')})"
+    if "reference" not in entry:
+        return "\n".join(_wrapped([f"{said}: {entry.get('summary')}"]))
+    parts = [(label, entry[key]) for key, label in DEVIATION_PARTS.items() if entry.get(key)]
+    lines = _wrapped([said])
+    for label, text in parts:
+        lines += [f"  {line}" for line in textwrap.wrap(f"{label}: {text}", _WIDTH - 2)]
+    return "\n".join(lines)

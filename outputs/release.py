@@ -4,11 +4,12 @@
     <root>/<release>/parquet/11_mobility-metrics_county_longitudinal.parquet ...
     <root>/<release>/reference/{csv,parquet}/...      only if the reference layout is asked for
     <root>/<release>/{estimates.parquet, estimates.csv.gz, data_dictionary.csv, suppressions.csv, datapackage.json,
-                      mobility.duckdb, release.json, SHA256SUMS}
+                      mobility.duckdb, gate_report.{json,md}, release.json, SHA256SUMS}
     <root>/LATEST                                      one line: the release's name
 
 The same inputs give the same bytes, but for `mobility.duckdb` (the same rows, see `outputs.database.content_hashes`),
-the times in `release.json`, and the lines of these two in `SHA256SUMS`.
+the times in `release.json`, and the lines of these two in `SHA256SUMS`; `gate_report` also follows from the release
+before, with which it compares.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from outputs.deliver import (
     checksums,
     deliver,
     drafting,
+    latest_release,
     local,
     manifest_of,
     write_line,
@@ -45,6 +47,8 @@ from outputs.deliver import (
 from outputs.dictionary import COLUMNS, Written, dictionary, name_of, years_with_values
 from outputs.files import FILES, Layout, PublishedFile, choices, is_written, metrics_by_column
 from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_text_hash, scan, text_hash
+from outputs.rules.context import Before, ReleaseContext, WideFile
+from outputs.rules.report import GateFailedError, GateReport, run_gate
 from outputs.wide import assemble, universe
 from outputs.write import csv_text, write_csv, write_parquet
 from schemas.errors import MobilityError
@@ -64,7 +68,10 @@ class ReleaseError(MobilityError):
 
 @dataclass(frozen=True)
 class ReleaseReport:
-    """What was published. `rows` counts the rows per file; `reused` is true if the very same release was there."""
+    """What was published. `rows` counts the rows per file; `reused` is true if the very same release was there.
+
+    `gate` has the results of all rules; None if the release was there already (its `gate_report.json` has them).
+    """
 
     name: str
     path: str
@@ -72,8 +79,23 @@ class ReleaseReport:
     rows: dict[str, int]
     checks: tuple[str, ...]
     reused: bool
+    gate: GateReport | None
     not_built: tuple[str, ...]
     without_values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GateFacts:
+    """What the gate cannot see in finished files.
+
+    `stale`: predictor and year of figures that were not made again from the present inputs. `balance`: the survey's
+    weight before and after allocation (year, table, state, before, after). `tell` is called with the report and the
+    release's name, whatever the verdict, before a failing gate raises.
+    """
+
+    stale: tuple[tuple[str, int], ...] = ()
+    balance: pl.DataFrame | None = None
+    tell: Callable[[GateReport, str], None] = lambda _report, _name: None
 
 
 @dataclass
@@ -124,6 +146,7 @@ def publish(
     layouts: Sequence[Layout] = ("clean",),
     entries: Mapping[str, Entry] | None = None,
     extras: Sequence[Callable[[Path], None]] = (),
+    facts: GateFacts | None = None,
     latest: bool = True,
     scratch: Path | None = None,
     now: Callable[[], datetime] = _now,
@@ -132,15 +155,17 @@ def publish(
 
     `estimates` maps predictors to their Parquet files (or lazy frames) of `Estimate` columns, or is one lazy frame of
     all; they have passed their gate. `spines` maps each data year to its spine. `entries` is the catalog. `extras` are
-    called with the draft's folder before it is checked and sealed, to add files (revisions, explorer). `latest` false
-    leaves `LATEST` alone, for a candidate. `scratch` is where a remote release is drafted.
+    called with the draft's folder before it is checked and sealed, to add files (revisions, explorer). `facts` are what
+    the gate cannot see in files. `latest` false leaves `LATEST` alone, for a candidate. `scratch` is where a remote
+    release is drafted.
 
     Without a `name`, the release is called by a hash of its content (estimates, spines, declarations, layouts, code),
     after `SYNTHETIC-` if its figures are generated and `partial-` if it covers some states only; the same inputs give
     the same name. A given name gets these marks too, unless it has them. Publishing the same content again writes
     nothing but `LATEST`; other content under a name that is taken is refused.
 
-    Raises `ReleaseError` if a check fails; the releases that are there, and `LATEST`, stay as they are.
+    Raises `GateFailedError` if a blocking rule is broken, `ReleaseError` if files do not hold what was written to them;
+    the releases that are there, and `LATEST`, stay as they are.
     """
     root = local(out_root)
     if "clean" not in layouts:
@@ -166,12 +191,14 @@ def publish(
             table = _write_tables(draft)
             for extra in extras:
                 extra(folder)
-            checks = _verify(draft, frame, ours, table)
-            _seal(draft, checks, now())
+            _verify(draft, ours)
+            created = now()
+            gate = _pass_gate(draft, frame, table, root, facts or GateFacts(), created)
+            _seal(draft, gate, created)
             deliver(folder, root, draft.name)
         if latest:
             write_line(root, LATEST, draft.name)
-        return _report(root, draft.name, reused=reused)
+        return _report(root, draft.name, gate=None if reused else gate)
 
 
 def _owners(frame: pl.LazyFrame, entries: Mapping[str, Entry]) -> frozenset[str]:
@@ -200,7 +227,7 @@ def _content(draft: _Draft) -> str:
     digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
     # A change of the publishing code is a change of content, even if the version of the code was not raised.
     here = Path(__file__).parent
-    for source in [*sorted(here.glob("*.py")), here / "suppressions.csv"]:
+    for source in sorted(p for form in ("*.py", "*.csv") for p in here.rglob(form)):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
@@ -282,25 +309,57 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
 # --- Checking it ----------------------------------------------------------------------------------------------------
 
 
-def _verify(draft: _Draft, raw: pl.LazyFrame, ours: pl.LazyFrame, table: pl.DataFrame) -> list[str]:
-    """All checks of a release; returns their names, or raises `ReleaseError`."""
-    findings: dict[str, list[str]] = {}
-    expected = check.counts(ours)
-    for written in draft.written:
-        csv, parquet = (draft.folder / path for path in draft.paths[written.name])
-        if written.layout == "reference":
-            expected_here = check.counts(_as_theirs(draft, raw, written.file))
-        else:
-            expected_here = expected
-        found = check.check_wide(written, csv, parquet, expected=expected_here, spines=draft.spines, entries=draft.here)
-        findings |= {f"{written.name}: {what}": problems for what, problems in found.items()}
+def _verify(draft: _Draft, ours: pl.LazyFrame) -> None:
+    """Long file and database hold what was written to them; else `ReleaseError`."""
+    findings = {"long files": _long_findings(draft, ours), "database": _database_findings(draft)}
+    _refuse("the release fails its checks and is not published", findings)
+
+
+def _pass_gate(
+    draft: _Draft, raw: pl.LazyFrame, table: pl.DataFrame, root: Path | UPath, facts: GateFacts, created: datetime
+) -> GateReport:
+    """Ask all rules of the draft and write their report into it; `GateFailedError` if a blocking one is broken."""
     columns_of = {w.name: [c.name for c in w.columns] for w in draft.written}
     columns_of |= {"estimates": list(LONG), "suppressions": list(suppress.SCHEMA), "data_dictionary": list(COLUMNS)}
-    findings["dictionary"] = check.check_dictionary(table, columns_of)
-    findings["long files"] = _long_findings(draft, ours)
-    findings["database"] = _database_findings(draft)
-    _refuse("the release fails its checks and is not published", findings)
-    return list(findings)
+    context = ReleaseContext(
+        folder=draft.folder,
+        meta=draft.meta,
+        entries=draft.here,
+        catalog=draft.entries,
+        spines=draft.spines,
+        long=pl.scan_parquet(draft.long.parquet),
+        raw=raw,
+        wide=tuple(WideFile(w, *(draft.folder / path for path in draft.paths[w.name])) for w in draft.written),
+        dictionary=table,
+        suppressions=suppress.suppressions(),
+        today=created.date(),
+        before=_before(draft, root),
+        stale=facts.stale,
+        balance=facts.balance,
+        columns_of=columns_of,
+    )
+    report = run_gate(context)
+    facts.tell(report, draft.name)
+    if not report.passes:
+        raise GateFailedError(report, draft.name)
+    report.write(draft.folder, draft.name)
+    return report
+
+
+def _before(draft: _Draft, root: Path | UPath) -> Before | None:
+    """The release `LATEST` names, if it is whole and another one."""
+    name = latest_release(root)
+    manifest = None if name is None or name == draft.name else manifest_of(root, name)
+    if name is None or manifest is None or not (root / name / "estimates.parquet").exists():
+        return None
+    path = root / name / "estimates.parquet"
+    if isinstance(path, UPath):
+        copy = draft.folder.parent / f"{draft.folder.name}.before.parquet"
+        path.fs.get_file(path.path, str(copy))
+        frame = pl.read_parquet(copy).lazy()
+        copy.unlink()
+        return Before(name, manifest, frame)
+    return Before(name, manifest, pl.scan_parquet(path))
 
 
 def _long_findings(draft: _Draft, ours: pl.LazyFrame) -> list[str]:
@@ -326,7 +385,7 @@ def _database_findings(draft: _Draft) -> list[str]:
 # --- Sealing it ------------------------------------------------------------------------------------------------------
 
 
-def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
+def _seal(draft: _Draft, gate: GateReport, created: datetime) -> None:
     """Write `release.json` and `SHA256SUMS`."""
     meta = draft.meta
     ours = pl.scan_parquet(draft.long.parquet)
@@ -355,6 +414,7 @@ def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
         "states": None if meta.states is None else list(meta.states),
         "profile": meta.profile,
         "code_version": meta.code_version,
+        "code_versions": dict(sorted(meta.code_versions.items())),
         "schema_version": SCHEMA_VERSION,
         "content": draft.content,
         "layouts": list(draft.layouts),
@@ -362,7 +422,8 @@ def _seal(draft: _Draft, checks: list[str], created: datetime) -> None:
         "not_built": [key for key, entry in draft.entries.items() if not entry.built],
         "files_without_values": draft.without_values,
         "missing_by_reason": dict(reasons.iter_rows()),
-        "checks_passed": checks,
+        "gate": gate.counts,
+        "checks_passed": ["long files", "database", *(r.rule.id for r in gate.of("passed"))],
         "rows": {"estimates": draft.long.rows} | {w.name: w.rows for w in draft.written},
         "inputs": [asdict(i) for i in meta.inputs],
         "files": [{"path": path, "bytes": size, "sha256": sha256} for path, size, sha256 in files],
@@ -385,7 +446,7 @@ def _is_there(root: Path | UPath, draft: _Draft) -> bool:
     return False
 
 
-def _report(root: Path | UPath, name: str, *, reused: bool) -> ReleaseReport:
+def _report(root: Path | UPath, name: str, *, gate: GateReport | None) -> ReleaseReport:
     manifest = manifest_of(root, name)
     if manifest is None:
         raise ReleaseError(f"the release {name} is not where it was put")
@@ -395,7 +456,8 @@ def _report(root: Path | UPath, name: str, *, reused: bool) -> ReleaseReport:
         content=manifest["content"],
         rows=manifest["rows"],
         checks=tuple(manifest["checks_passed"]),
-        reused=reused,
+        reused=gate is None,
+        gate=gate,
         not_built=tuple(manifest["not_built"]),
         without_values=tuple(manifest["files_without_values"]),
     )

@@ -27,6 +27,7 @@ SCHEMA: Final[dict[str, type[pl.DataType]]] = {
     "applies_to": pl.String,
     "reason": pl.String,
     "source_note": pl.String,
+    "expires": pl.String,
 }
 DESCRIPTIONS: Final[dict[str, str]] = {
     "year": "Data year.",
@@ -38,6 +39,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "applies_to": "release: what we publish; reference:NN: only file NN of the reference layout; both.",
     "reason": "Why the figure is withheld.",
     "source_note": "Where the decision comes from.",
+    "expires": "Date after which no release is published before somebody has looked at the figure again.",
 }
 _PARTS: Final[tuple[Part, ...]] = ("value", "lb", "ub", "quality")
 # What would give the figure away goes with it; record counts and the crosswalk's quality stay.
@@ -74,6 +76,7 @@ def parse(data: bytes) -> pl.DataFrame:
         "applies_to": pl.col("applies_to").str.contains(r"^(both|release|reference:\d\d)$"),
         "reason": pl.col("reason").str.len_chars() > 0,
         "source_note": pl.col("source_note").str.len_chars() > 0,
+        "expires": pl.col("expires").str.to_date("%Y-%m-%d", strict=False).is_not_null(),
     }
     for column, law in lawful.items():
         bad = frame.with_row_index("row", offset=2).filter(~law.fill_null(False))

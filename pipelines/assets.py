@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
-from pipelines import pictures
+from metrics.review import Review
+from pipelines import gate_checks, pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
-from pipelines.release import publish_release
+from pipelines.release import RefusedError, publish_release
+from pipelines.substitutes import NOTE, entries_to_make
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import DESCRIPTIONS, ESTIMATE
@@ -33,6 +36,7 @@ def all_years() -> list[int]:
 
 YEARS = dg.StaticPartitionsDefinition([str(y) for y in all_years()])
 RELEASE = dg.AssetKey(["published", "release"])
+CANDIDATE = dg.AssetKey(["published", "candidate"])
 
 
 def raw_key(source: str) -> dg.AssetKey:
@@ -190,16 +194,35 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
     return build
 
 
+def _reviewed(workspace: Workspace, key: str, year: int, review: Review) -> dg.AssetCheckResult:
+    """The rows of this year that a review lists, as a warning."""
+    before = workspace.scan("estimates", key, year - 1) if review.looks_back else None
+    frames = [f for f in (before, workspace.scan("estimates", key, year)) if f is not None]
+    listed = review.find(pl.concat(frames)).filter(pl.col("year") == year)
+    metadata: dict[str, Any] = {"count": listed.height}
+    if listed.height:
+        metadata["rows"] = pictures.table(listed, limit=50)
+    if review.looks_back and before is None:
+        metadata["note"] = f"there are no estimates of {year - 1} to compare with"
+    return dg.AssetCheckResult(
+        check_name=review.name,
+        passed=listed.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
 ESTIMATE_SCHEMA = dg.TableSchema(
     columns=[dg.TableColumn(name, str(kind()), description=DESCRIPTIONS[name]) for name, kind in ESTIMATE.items()]
 )
 
 
 def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
-    """The estimates of one predictor: its inputs are the parameters of its `estimate`."""
+    """The estimates of one predictor: its inputs are the parameters of its `estimate`, and what its series need."""
     predictor = entry.predictor
     key = estimates_key(predictor.key)
     assert entry.estimate is not None
+    inputs = {*entry.inputs, *(t for s in predictor.series for t in s.tables), "spine"}
     gate = dg.AssetCheckSpec(
         "gate",
         asset=key,
@@ -208,10 +231,11 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     )
     width = dg.AssetCheckSpec("zero_width_intervals", asset=key, description="Intervals whose two ends are the same.")
     owed = dg.AssetCheckSpec("inputs_present", asset=key, description="No input of this year is owed.")
+    reviews = [dg.AssetCheckSpec(r.name, asset=key, description=f"{r.title} A warning.") for r in entry.reviews]
 
     @dg.asset(
         key=key,
-        deps=[table_key(name) for name in sorted({*entry.inputs, "spine"})],
+        deps=[table_key(name) for name in sorted(inputs)],
         partitions_def=YEARS,
         group_name=predictor.pillar,
         description=(
@@ -229,12 +253,12 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             "years": ", ".join(map(str, predictor.years)),
             "sources": ", ".join(predictor.sources),
         },
-        check_specs=[gate, width, owed],
+        check_specs=[gate, width, owed, *reviews],
         output_required=False,
     )
     def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
         year = int(context.partition_key)
-        names = [c.name for c in (gate, width, owed)]
+        names = [c.name for c in (gate, width, owed, *reviews)]
         if year not in predictor.years:
             context.log.info("%s is not published for %s", predictor.key, year)
             for name in names:
@@ -264,10 +288,14 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"owed": pictures.records(account.owed) or "nothing"},
         )
+        for review in entry.reviews:
+            yield _reviewed(workspace, predictor.key, year, review)
         metadata = _outcome_metadata(outcome)
         for name in ("quality", "reasons"):
             if rows := pictures.records(account.notes.get(name, [])):
                 metadata[name] = rows
+        if entry.substitute is not None and (stand_in := account.notes.get(NOTE)):
+            metadata["substitute"] = f"{stand_in}: {entry.substitute.note}"
         frame = workspace.scan("estimates", predictor.key, year)
         if frame is not None:
             metadata["preview"] = pictures.preview(frame)
@@ -290,18 +318,51 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     kinds={"csv", "parquet", "duckdb"},
     tags={"stage": "published"},
     code_version=code_version("pipelines.release"),
+    check_specs=gate_checks.check_specs(RELEASE),
+    output_required=False,
 )
-def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult[Any]:
-    """Publish all estimates of the data root as one release."""
+def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
+    """Publish all estimates of the data root as one release, if the gate lets it pass."""
+    yield from _publish(workspace, RELEASE)
+
+
+@dg.asset(
+    key=CANDIDATE,
+    deps=[estimates_key(k) for k, e in catalog().items() if e.built],
+    group_name="published",
+    description=(
+        "A candidate: a whole, checked release in `candidates/` that waits for a person. The job `promote` (or "
+        "`mobility publish RELEASE`) makes it the latest; readers of the published releases do not see it before."
+    ),
+    owners=OWNERS,
+    kinds={"csv", "parquet", "duckdb"},
+    tags={"stage": "candidate"},
+    code_version=code_version("pipelines.release"),
+    check_specs=gate_checks.check_specs(CANDIDATE),
+    output_required=False,
+)
+def candidate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
+    """Make a candidate release of all estimates of the data root."""
+    yield from _publish(workspace, CANDIDATE)
+
+
+def _publish(workspace: Workspace, asset: dg.AssetKey) -> Iterator[Any]:
     workspace.progress("release", "published files", "start")
     try:
-        report = publish_release(workspace)
+        report = publish_release(workspace, candidate=asset == CANDIDATE)
     except MobilityError as error:
         workspace.progress("release", "published files", f"failed: {error}")
+        if isinstance(error, RefusedError):
+            yield from gate_checks.results_of(error.report, asset)
+        else:
+            yield from gate_checks.results_missing(str(error), asset)
         raise dg.Failure(str(error), allow_retries=False) from error
     workspace.progress("release", report.name, "built")
+    yield from (
+        gate_checks.results_kept(report, asset) if report.gate is None else gate_checks.results_of(report.gate, asset)
+    )
     files = [{"file": name, "rows": rows} for name, rows in report.rows.items()]
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "release": report.name,
             "folder": report.path,
@@ -314,12 +375,14 @@ def release(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Works
     )
 
 
-def all_assets() -> list[Any]:
-    """Everything of the asset graph."""
+def all_assets(workspace: Workspace) -> list[Any]:
+    """Everything of the asset graph, with the substitutes that are in use in this workspace."""
+    entries = entries_to_make(workspace)
     return [
         *(raw_spec(s) for s in all_sources().values()),
         *(table_asset(t) for t in all_tables().values()),
         *(table_asset(t) for t in derived_tables().values()),
-        *(estimates_asset(e) for e in catalog().values() if e.built),
+        *(estimates_asset(e) for e in entries.values() if e.built),
         release,
+        candidate,
     ]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +35,13 @@ class ProfileName(StrEnum):
     LIVE = "live"
 
 
+class LayoutName(StrEnum):
+    """Which shapes of the published files a release has."""
+
+    CLEAN = "clean"
+    REFERENCE = "reference"
+
+
 DataOption = Annotated[str | None, typer.Option("--data", help="Data root: a folder or s3:// URL (MOBILITY_DATA).")]
 ProfileOption = Annotated[
     ProfileName | None,
@@ -42,17 +50,47 @@ ProfileOption = Annotated[
 StatesOption = Annotated[
     str | None, typer.Option(help="Only these states: FIPS or postal codes separated by commas (a partial release).")
 ]
+LayoutOption = Annotated[
+    LayoutName | None,
+    typer.Option(
+        help="reference: beside our own files also the same figures in the shape of the reference's files "
+        "(MOBILITY_LAYOUT). Default: clean."
+    ),
+]
 YearsOption = Annotated[str | None, typer.Option(help="Data years: 2018 or 2014,2018 or 2018-2021. Default: all.")]
+CandidateOption = Annotated[
+    bool, typer.Option("--candidate", help="Make a candidate that `mobility publish` promotes, instead of a release.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
-def settings_for(data: str | None, profile: ProfileName | None = None, states: str | None = None) -> Settings:
+SubstituteOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Let another source stand in for a predictor's own where it can: chr (County Health Rankings: physicians "
+        "of 2019, injury deaths of 2020), or none. Such figures carry its name as their sample. Default of build: "
+        "none; of rebuild: as last built."
+    ),
+]
+
+
+def settings_for(
+    data: str | None,
+    profile: ProfileName | None = None,
+    states: str | None = None,
+    substitute: str | None = None,
+    layout: LayoutName | None = None,
+) -> Settings:
     """Settings from the environment, overridden by the command line; the profile defaults to the data root's own."""
     changes: dict[str, Any] = {}
     if data is not None:
         changes["data"] = data
     if states is not None:
         changes["states"] = states
+    if substitute is not None:
+        changes["substitute"] = substitute
+    if layout is not None:
+        changes["layout"] = layout.value
     given = Settings()
     settings = given.model_copy(update=changes)
     if profile is not None:
@@ -101,7 +139,15 @@ def parse_predictors(text: str | None) -> list[str]:
     return chosen
 
 
-def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, strict: bool, force: bool) -> None:
+def _run(
+    settings: Settings,
+    predictors: list[str],
+    years: list[int] | None,
+    *,
+    strict: bool,
+    force: bool,
+    candidate: bool = False,
+) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from pipelines.run import plan, run
@@ -121,7 +167,8 @@ def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, 
             task = bar.add_task("writing synthetic sources", total=1)
             settings = prepare(settings)
             bar.update(task, completed=1, description="synthetic sources written")
-        steps = plan(predictors, years)
+        workspace = Workspace(settings, force=force)
+        steps = plan(predictors, years, workspace)
         if not steps:
             raise MobilityError("none of these predictors is published for these years.")
         total = sum(len(tables) + len(active) for tables, active in steps.values()) + 1
@@ -135,7 +182,8 @@ def _run(settings: Settings, predictors: list[str], years: list[int] | None, *, 
                 if status.startswith("failed"):
                     bar.console.print(f"[red]failed[/red] {name}: {status.removeprefix('failed: ')}", highlight=False)
 
-        report = run(Workspace(settings, progress=progress, force=force), predictors, years)
+        workspace.progress = progress
+        report = run(workspace, predictors, years, candidate=candidate)
         bar.update(task, description="done", completed=total)
     _summary(settings, report, time.monotonic() - began)
     if report.failed or report.release is None:
@@ -172,8 +220,10 @@ def _summary(settings: Settings, report: Any, seconds: float) -> None:
         return
     if settings.profile == "sample":
         out.print("\n[bold yellow]SYNTHETIC[/bold yellow]: every figure of this release is made up.")
-    out.print(f"\nRelease [bold]{report.release}[/bold]")
+    out.print(f"\n{'Candidate' if report.candidate else 'Release'} [bold]{report.release}[/bold]")
     out.print(f"  {report.folder}", soft_wrap=True, highlight=False)
+    if report.candidate:
+        out.print(f"It waits for `mobility publish {report.release}`; the latest release has not changed.")
     out.print(
         "Look at: csv/11_mobility-metrics_county_longitudinal.csv (one row per county and year), data_dictionary.csv,\n"
         "  mobility.duckdb (ready views), `mobility trace 37067 2018 share_employed`, `mobility ui`.",
@@ -188,20 +238,25 @@ def build(
     states: StatesOption = None,
     predictors: Annotated[str | None, typer.Option(help="Only these predictors, separated by commas.")] = None,
     data: DataOption = None,
+    substitute: SubstituteOption = None,
+    layout: LayoutOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if an input is owed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
+    candidate: CandidateOption = False,
 ) -> None:
     """Build everything that is chosen and publish it as a release.
 
     What has not changed since the last build is not computed again. An input that cannot be had does not stop the rest:
     its estimates are null with reason "input owed", and the list of what is owed stands at the end.
     """
+    settings = settings_for(data, profile, states, substitute, layout)
     _run(
-        settings_for(data, profile, states),
+        settings if settings.substitute else settings.model_copy(update={"substitute": "none"}),
         parse_predictors(predictors),
         parse_years(years),
         strict=strict,
         force=force,
+        candidate=candidate,
     )
 
 
@@ -212,16 +267,61 @@ def rebuild(
     data: DataOption = None,
     profile: ProfileOption = None,
     states: StatesOption = None,
+    substitute: SubstituteOption = None,
+    layout: LayoutOption = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again even what has not changed.")] = False,
+    candidate: CandidateOption = False,
 ) -> None:
     """Rebuild one predictor alone, and publish a release in which everything else is unchanged."""
     _run(
-        as_last_built(settings_for(data, profile, states)),
+        as_last_built(settings_for(data, profile, states, substitute, layout)),
         parse_predictors(predictor),
         parse_years(years),
         strict=False,
         force=force,
+        candidate=candidate,
     )
+
+
+@app.command()
+def releases(data: DataOption = None, json_output: JsonOption = False) -> None:
+    """List the releases of a data root: published ones, the latest, and candidates with the reports to read first."""
+    from outputs.promote import releases as known
+
+    found = known(settings_for(data).data_root)
+    if json_output:
+        print(json.dumps([{**vars(r), "reports": r.reports} for r in found], indent=1))
+        return
+    table = RichTable("release", "state", "made (UTC)", "predictors", "years", "read first", title="Releases")
+    for r in found:
+        years = f"{r.years[0]}-{r.years[-1]}" if r.years else ""
+        table.add_row(r.name, r.state, r.created_at[:16], str(len(r.predictors)), years, "\n".join(r.reports) or "-")
+    out.print(table)
+    waiting = [r for r in found if r.state == "candidate"]
+    out.print(
+        "\n".join(f"`mobility publish {r.name}` makes this candidate the latest: {r.path}" for r in waiting)
+        or "No candidate waits.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def publish(
+    release: Annotated[str, typer.Argument(help="Name of a candidate, or of an earlier release to go back to.")],
+    data: DataOption = None,
+) -> None:
+    """Make a candidate the latest release (or go back to an earlier one). A damaged one is refused, LATEST stays."""
+    from pipelines.release import promote_release
+    from pipelines.run import build_lock
+    from pipelines.workspace import Workspace
+
+    ws = Workspace(as_last_built(settings_for(data)))
+    with build_lock(ws):
+        before = promote_release(ws, release)
+    out.print(f"[bold]{release}[/bold] is the latest release now.", soft_wrap=True)
+    if before not in (None, release):
+        out.print(f"Before it was {before}, which stays; `mobility publish {before}` goes back.", soft_wrap=True)
 
 
 @app.command()
@@ -235,15 +335,30 @@ def trace(
     data: DataOption = None,
     states: StatesOption = None,
     json_output: JsonOption = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", dir_okay=False, help="Write the account to this file, as one page of HTML.")
+    ] = None,
 ) -> None:
-    """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums."""
-    from outputs.explain import account, as_json, as_text
+    """Follow one published figure back to its source files: formula, inputs, weights, decisions, checksums.
+
+    Exit code 1 if the figure cannot be worked out again to the last digit.
+    """
+    from outputs.explain import account, agreement_text, as_json, as_text
+    from outputs.page import as_html
     from pipelines.trace import trace_figure
 
     settings = as_last_built(settings_for(data, None, states))
     figure = trace_figure(settings, geoid, year, metric, subgroup_type=subgroup_type, subgroup=subgroup, sample=sample)
     told = account(figure.row, figure.explanation, **figure.facts)
-    print(as_json(told) if json_output else as_text(told))
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(as_html(told), encoding="utf-8")
+    if json_output or html is None:
+        print(as_json(told) if json_output else as_text(told))
+    else:
+        out.print(f"Written to {html}: {agreement_text(told['agreement'])}.", highlight=False, soft_wrap=True)
+    if not told["agreement"]["agrees"]:
+        raise typer.Exit(1)
 
 
 @app.command()

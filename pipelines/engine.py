@@ -10,10 +10,10 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
 
-from metrics.catalog import catalog
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, table
+from pipelines.substitutes import NOTE, entry_of, stands_in
 from pipelines.workspace import Account, Workspace, canonical_hash, digest
 from schemas.errors import GateError, InputError, OwedError
 from schemas.estimate import gate
@@ -159,7 +159,7 @@ def input_frames(ws: Workspace, entry: Entry, year: int) -> dict[str, Any]:
 
 def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     """Bring `estimates/<predictor>/<year>.parquet` up to date; always a whole, gated set, with nulls where owed."""
-    entry = catalog()[key]
+    entry = entry_of(ws, key, year)
     if entry.estimate is None:
         raise KeyError(f"{key} is not built yet")
     predictor = entry.predictor
@@ -188,13 +188,15 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     account.inputs = [{"table": n, "fingerprint": a.fingerprint if a else None} for n, a in parents.items()]
     account.owed = [o for a in parents.values() if a is not None for o in a.owed]
     account.notes = _tallies(gated)
+    if (substitute := stands_in(ws, key, year)) is not None:
+        account.notes[NOTE] = substitute.name
     account.content_hash = canonical_hash(gated)
     return Outcome("built", ws.write("estimates", gated, account))
 
 
 def _made_from(ws: Workspace, key: str, year: int) -> tuple[str, dict[str, Account | None]]:
     """Fingerprint of a predictor's estimates as they would be made now, and the accounts of the tables behind them."""
-    entry = catalog()[key]
+    entry = entry_of(ws, key, year)
     assert entry.estimate is not None
     parents = {name: ws.account("tables", name, year) for name in sorted({*entry.inputs, "spine"})}
     made_from = {n: a.fingerprint if a is not None and a.present else None for n, a in parents.items()}

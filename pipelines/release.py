@@ -1,13 +1,20 @@
 """Publishing what lies in the data root: gathers estimates, lists of geographies and provenance for `outputs`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from metrics.catalog import catalog
 from outputs.about import InputFile, ReleaseMeta, SourceNote
+from outputs.deliver import manifest_of
+from outputs.files import Layout
+from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
+from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.code_version import code_version
+from pipelines.gate import gate_facts, report_folder
+from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
 from sources.registry import all_sources
@@ -46,22 +53,32 @@ def provenance(ws: Workspace, tables: set[tuple[str, int]]) -> list[dict[str, An
     return [files[key] for key in sorted(files)]
 
 
-def _state(ws: Workspace) -> Path:
-    return ws.settings.state_root / "last_release.json"
+def _state(ws: Workspace, *, candidate: bool = False) -> Path:
+    return ws.settings.state_root / ("last_candidate.json" if candidate else "last_release.json")
+
+
+def _remembered(ws: Workspace, *, candidate: bool) -> dict[str, str]:
+    """Which release was made from what, as this state folder remembers it."""
+    file = _state(ws, candidate=candidate)
+    if not file.exists():
+        return {}
+    recorded: dict[str, str] = json.loads(file.read_text())
+    return recorded
 
 
 def ingredients(ws: Workspace) -> str:
     """A hash of everything a release of this data root would be made from."""
+    entries = entries_as_made(ws)
     accounts = {
         f"{key} {year}": (account.fingerprint, account.content_hash)
-        for key, entry in catalog().items()
+        for key, entry in entries.items()
         if entry.built
         for year in ws.years("estimates", key)
         if (account := ws.account("estimates", key, year)) is not None
     }
-    declared = [repr(entry.predictor) for entry in catalog().values()]
+    declared = [repr(entry.predictor) for entry in entries.values()]
     sources = [repr(source) for source in all_sources().values()]
-    return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile)
+    return digest(accounts, declared, sources, code_version(__name__), ws.states, ws.profile, layouts_of(ws))
 
 
 def release_name(ws: Workspace) -> str | None:
@@ -73,10 +90,29 @@ def release_name(ws: Workspace) -> str | None:
 def last_release(ws: Workspace) -> str | None:
     """The latest release, if it was made from just what lies in the data root now; else None."""
     name = release_name(ws)
-    if name is None or not _state(ws).exists() or not (ws.root / "published" / name / "SHA256SUMS").exists():
+    if name is None or not (ws.root / PUBLISHED / name / "SHA256SUMS").exists():
         return None
-    recorded = json.loads(_state(ws).read_text())
+    recorded = _remembered(ws, candidate=False)
     return name if recorded == {"name": name, "ingredients": ingredients(ws)} else None
+
+
+def last_candidate(ws: Workspace) -> str | None:
+    """The newest candidate, if it was made from just what lies in the data root now; else None."""
+    recorded = _remembered(ws, candidate=True)
+    name = recorded.get("name")
+    if name is None or manifest_of(ws.root / CANDIDATES, name) is None:
+        return None
+    return name if recorded.get("ingredients") == ingredients(ws) else None
+
+
+def promote_release(ws: Workspace, name: str) -> str | None:
+    """Make a candidate the latest release (see `outputs.promote.promote`); returns the one before."""
+    before = promote(ws.root, name)
+    recorded = _remembered(ws, candidate=True)
+    if recorded.get("name") == name:
+        _state(ws).write_text(json.dumps(recorded))
+        _state(ws, candidate=True).unlink(missing_ok=True)
+    return before
 
 
 def left_out(ws: Workspace) -> dict[str, list[int]]:
@@ -90,13 +126,33 @@ def left_out(ws: Workspace) -> dict[str, list[int]]:
     return others
 
 
-def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
-    """Publish every estimate of the data root that was made for this profile and these states."""
+class RefusedError(GateFailedError):
+    """The release gate refused the release; `folder` has the whole report."""
+
+    def __init__(self, refused: GateFailedError, folder: Path) -> None:
+        super().__init__(refused.report, refused.release)
+        self.folder = folder
+        self.args = (f"{refused} All failing rows, rule by rule: {folder / REPORT_TEXT}",)
+
+
+def layouts_of(ws: Workspace) -> tuple[Layout, ...]:
+    """The layouts a release is written in: always our own, and the reference's if the settings ask for it."""
+    return ("clean", "reference") if ws.settings.layout == "reference" else ("clean",)
+
+
+def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool = False) -> ReleaseReport:
+    """Publish every estimate of the data root that was made for this profile and these states.
+
+    A candidate is the same release in `<data>/candidates`, and `LATEST` does not move; if the very same release is
+    published already, there is no candidate, and the report is about the published one.
+    Raises `RefusedError` if a blocking rule of the gate is broken; the last good release stays as it is.
+    """
     estimates: dict[str, list[str]] = {}
     years: set[int] = set()
     tables: set[tuple[str, int]] = set()
     versions: dict[str, str] = {}
-    for key, entry in catalog().items():
+    entries = entries_as_made(ws)
+    for key, entry in entries.items():
         if not entry.built:
             continue
         for year in ws.years("estimates", key):
@@ -129,14 +185,29 @@ def publish_release(ws: Workspace, name: str | None = None) -> ReleaseReport:
         states=tuple(ws.states) if ws.states is not None and ws.profile == "live" else None,
         inputs=inputs,
         sources=notes,
+        code_versions=versions,
     )
-    report = publish(
-        {key: [str(path) for path in paths] for key, paths in estimates.items()},
-        spines,
-        ws.root / "published",
-        meta,
-        name=name,
-        scratch=ws.scratch,
-    )
-    _state(ws).write_text(json.dumps({"name": report.name, "ingredients": ingredients(ws)}))
+    try:
+        report = publish(
+            {key: [str(path) for path in paths] for key, paths in estimates.items()},
+            spines,
+            ws.root / (CANDIDATES if candidate else PUBLISHED),
+            meta,
+            name=name,
+            latest=not candidate,
+            entries=entries,
+            layouts=layouts_of(ws),
+            facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
+            scratch=ws.scratch,
+        )
+    except GateFailedError as refused:
+        raise RefusedError(refused, report_folder(ws)) from refused
+    made_from = json.dumps({"name": report.name, "ingredients": ingredients(ws)})
+    if candidate:
+        standing = manifest_of(ws.root / PUBLISHED, report.name)
+        if standing is not None and standing["content"] == report.content:
+            discard(ws.root, report.name)
+            report = replace(report, path=str(ws.root / PUBLISHED / report.name), reused=True)
+            candidate = release_name(ws) != report.name
+    _state(ws, candidate=candidate).write_text(made_from)
     return report

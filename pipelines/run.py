@@ -11,10 +11,12 @@ from typing import Any
 import dagster as dg
 
 from metrics.catalog import catalog
+from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
-from pipelines.release import last_release, left_out
+from pipelines.release import last_candidate, last_release, left_out
 from pipelines.settings import PROJECT
+from pipelines.substitutes import entry_of
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.registry import all_tables
@@ -34,6 +36,7 @@ class RunReport:
     release: str | None = None
     folder: str | None = None
     left_out: dict[str, list[int]] = field(default_factory=dict)
+    candidate: bool = False
 
 
 @contextlib.contextmanager
@@ -56,14 +59,19 @@ def built_predictors() -> list[str]:
     return [key for key, entry in catalog().items() if entry.built]
 
 
-def plan(predictors: list[str], years: list[int] | None) -> dict[int, tuple[list[str], list[str]]]:
-    """Year -> (tables, predictors) to bring up to date: only what these predictors need in that year."""
+def plan(
+    predictors: list[str], years: list[int] | None, ws: Workspace | None = None
+) -> dict[int, tuple[list[str], list[str]]]:
+    """Year -> (tables, predictors) to bring up to date: only what these predictors need in that year.
+
+    With the workspace, substitutes that are in use there take the place of a predictor's own source.
+    """
     known = {y for p in predictors for y in catalog()[p].predictor.years}
     chosen = sorted(known & set(years)) if years else sorted(known)
     steps: dict[int, tuple[list[str], list[str]]] = {}
     for year in chosen:
         active = [p for p in predictors if year in catalog()[p].predictor.years]
-        needed = {name for p in active for name in tables_of(p, year)} | {"spine"}
+        needed = {name for p in active for name in tables_of(p, year, ws)} | {"spine"}
         tables = [name for name in with_upstream(needed) if year in table(name).years]
         steps[year] = (tables, active)
     return steps
@@ -77,18 +85,18 @@ def stale(ws: Workspace, steps: dict[int, tuple[list[str], list[str]]]) -> dict[
         for name in tables:
             if changed & set(upstream(name)) or not table_is_fresh(ws, name, year):
                 changed.add(name)
-        behind = [p for p in active if changed & tables_of(p, year) or not estimates_are_fresh(ws, p, year)]
+        behind = [p for p in active if changed & tables_of(p, year, ws) or not estimates_are_fresh(ws, p, year)]
         if changed or behind:
             remaining[year] = ([t for t in tables if t in changed], behind)
     return remaining
 
 
-def tables_of(predictor: str, year: int) -> set[str]:
+def tables_of(predictor: str, year: int, ws: Workspace | None = None) -> set[str]:
     """The tables a predictor reads in a year: parameters of `estimate` that a series of that year asks for.
 
     Parameters that no series names (the spine, allocation tables) are always needed.
     """
-    entry = catalog()[predictor]
+    entry = catalog()[predictor] if ws is None else entry_of(ws, predictor, year)
     series = entry.predictor.series
     named = {t for s in series for t in s.tables}
     active = {t for s in series if year in s.years for t in s.tables}
@@ -98,18 +106,26 @@ def tables_of(predictor: str, year: int) -> set[str]:
 def missing_modules() -> list[str]:
     """Inputs of built predictors for which no table is declared: an error of the program, found at start."""
     declared = {*all_tables(), *derived_tables()}
-    return sorted({n for p in built_predictors() for n in catalog()[p].inputs} - declared)
+    entries = [catalog()[p] for p in built_predictors()]
+    needed = {name for entry in entries for name in entry.inputs}
+    needed |= {name for entry in entries if entry.substitute for name in entry.substitute.series.tables}
+    return sorted(needed - declared)
 
 
-def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True) -> RunReport:
-    """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest."""
+def run(
+    ws: Workspace, predictors: list[str], years: list[int] | None, *, publish: bool = True, candidate: bool = False
+) -> RunReport:
+    """Bring the chosen predictors up to date, year by year, then publish. Failures of one part do not stop the rest.
+
+    With `candidate` the release goes to `<data>/candidates` and waits there for `promote_release`.
+    """
     ws.settings.export()
     ws.settings.state_root.mkdir(parents=True, exist_ok=True)
     report = RunReport()
     seen = ws.progress
     if undeclared := missing_modules():
         raise MobilityError(f"predictors ask for tables that no source declares: {', '.join(undeclared)}.")
-    steps = plan(predictors, years)
+    steps = plan(predictors, years, ws)
 
     def watch(stage: str, name: str, status: str) -> None:
         if status.startswith("failed: "):
@@ -129,10 +145,11 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
             ahead = due.get(year, ([], []))
             for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
                 watch("plan", f"{name} {year}", "unchanged")
-        if due or (publish and last_release(ws) is None):
-            _run_dagster(ws, due, report, publish=publish)
+        there = last_release(ws) or (last_candidate(ws) if candidate else None)
+        if due or (publish and there is None):
+            _run_dagster(ws, due, report, publish=publish, candidate=candidate)
         elif publish:
-            report.release = last_release(ws)
+            report.release = there
         for year, (tables, _) in steps.items():
             for name in tables:
                 account = ws.account("tables", name, year)
@@ -141,15 +158,22 @@ def run(ws: Workspace, predictors: list[str], years: list[int] | None, *, publis
     ws.progress = seen
     report.left_out = left_out(ws)
     if report.release is not None:
-        report.folder = str(ws.root / "published" / report.release)
+        waits = candidate and (ws.root / CANDIDATES / report.release).exists()
+        report.candidate = waits
+        report.folder = str(ws.root / (CANDIDATES if waits else PUBLISHED) / report.release)
     return report
 
 
 def _run_dagster(
-    ws: Workspace, due: dict[int, tuple[list[str], list[str]]], report: RunReport, *, publish: bool
+    ws: Workspace,
+    due: dict[int, tuple[list[str], list[str]]],
+    report: RunReport,
+    *,
+    publish: bool,
+    candidate: bool,
 ) -> None:
     """One Dagster run per data year, and one for the release."""
-    from pipelines.assets import RELEASE, estimates_key, table_key
+    from pipelines.assets import CANDIDATE, RELEASE, estimates_key, table_key
     from pipelines.jobs import build_definitions
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -167,10 +191,11 @@ def _run_dagster(
             )
             _unexpected(result, report, str(year))
         if publish:
-            result = definitions.resolve_job_def("publish").execute_in_process(
-                instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[RELEASE]
+            job, asset = ("candidate", CANDIDATE) if candidate else ("publish", RELEASE)
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[asset]
             )
-            _unexpected(result, report, "publish")
+            _unexpected(result, report, job)
 
 
 def _unexpected(result: dg.ExecuteInProcessResult, report: RunReport, what: str) -> None:

@@ -12,6 +12,7 @@ from schemas.errors import MobilityError
 from sources.framework.states import BY_FIPS, BY_POSTAL
 
 Profile = Literal["sample", "live"]
+LayoutChoice = Literal["clean", "reference"]
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -20,6 +21,8 @@ class Settings(BaseSettings):
 
     `data` is a local folder or an `s3://` URL; `mirror` a folder or base URL laid out as the raw store; `state` a local
     folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`).
+    `substitute` names sources that stand in for a predictor's own (`chr`), or `none`; unset: as last built.
+    `layout` "reference" adds to each release the same figures in the shape of the reference's own files.
     """
 
     model_config = SettingsConfigDict(env_prefix="MOBILITY_", env_file=".env", extra="ignore", populate_by_name=True)
@@ -29,7 +32,9 @@ class Settings(BaseSettings):
     state: Path | None = None
     profile: Profile = "live"
     states: str | None = None
+    substitute: str | None = None
     offline: bool = False
+    layout: LayoutChoice = "clean"
     ipums_api_key: SecretStr | None = Field(default=None, validation_alias="IPUMS_API_KEY")
     census_api_key: SecretStr | None = Field(default=None, validation_alias="CENSUS_API_KEY")
 
@@ -68,5 +73,6 @@ class Settings(BaseSettings):
         os.environ["MOBILITY_STATE"] = str(self.state_root)
         os.environ["MOBILITY_PROFILE"] = self.profile
         os.environ["MOBILITY_OFFLINE"] = str(int(self.offline))
-        for name in ("mirror", "states"):
+        os.environ["MOBILITY_LAYOUT"] = self.layout
+        for name in ("mirror", "states", "substitute"):
             os.environ[f"MOBILITY_{name.upper()}"] = str(getattr(self, name) or "")

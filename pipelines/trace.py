@@ -1,5 +1,6 @@
 """Collecting what is known about one published figure: the estimate, its inputs, its files, its checks."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipelines.engine import estimates_are_fresh, input_frames
 from pipelines.release import last_release, provenance
 from pipelines.sample import prepare
 from pipelines.settings import Settings
+from pipelines.substitutes import entry_as_made
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import KEY
@@ -71,6 +73,8 @@ def trace_figure(
     metric = max((m.column for m in predictor.metrics if metric.startswith(m.column)), key=len)
     if not entry.built:
         raise TraceError(f"{predictor.key} is declared but not built yet.")
+    entry = entry_as_made(ws, predictor.key, year)
+    predictor = entry.predictor
     frame = ws.scan("estimates", predictor.key, year)
     if frame is None:
         have = ws.years("estimates", predictor.key)
@@ -128,14 +132,28 @@ def trace_figure(
             },
         ],
         "deviations": [
-            {"key": d.id, "kind": d.kind, "summary": f"{d.reference} {d.ours} {d.effect}"}
+            {"key": d.id, "kind": d.kind, "reference": d.reference, "ours": d.ours, "why": d.why, "effect": d.effect}
             for d in entry.deviations
             if d.rows is None or any(r.geoid == state + geo and r.year == year for r in d.rows)
         ],
         "release": last_release(ws) or "not published as it stands now",
         "synthetic": ws.profile == "sample",
+        "code": {
+            "version": account.code_version,
+            "module": entry.estimate.__module__ if entry.estimate is not None else "",
+            "built_at": account.built_at,
+            "command": _command(geoid, row),
+        },
     }
     return Figure(row, explanation, facts)
+
+
+def _command(geoid: str, row: dict[str, Any]) -> str:
+    """The command that gives this very account (on the same data root)."""
+    parts = ["mobility", "trace", geoid, str(row["year"]), str(row["metric"])]
+    if row["subgroup_type"] != "all":
+        parts += ["--subgroup-type", str(row["subgroup_type"]), "--subgroup", str(row["subgroup"])]
+    return shlex.join([*parts, "--sample", str(row["sample"])])
 
 
 def _name(ws: Workspace, level: str, state: str, geo: str, year: int) -> str:

@@ -157,6 +157,9 @@ class AgenciesModel(pa.DataFrameModel):
     county_4: pl.String = pa.Field(str_matches=r"^\d{3}$", nullable=True, description="Fourth county served.")
     county_5: pl.String = pa.Field(str_matches=r"^\d{3}$", nullable=True, description="Fifth county served.")
     population: pl.Int64 = pa.Field(ge=0, nullable=True, description="People the agency serves, as the FBI states it.")
+    months: pl.Int8 = pa.Field(
+        ge=0, le=12, nullable=True, description="Months of the year it reported, zero reports included; null: not said."
+    )
     leaic_county: pl.String = pa.Field(
         str_matches=r"^\d{3}$", nullable=True, description="County of the 2012 identifiers crosswalk."
     )

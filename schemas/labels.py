@@ -86,6 +86,9 @@ REASONS: Final[dict[str, str]] = {
     "input owed": "A source file this figure needs was not available when this release was made.",
     "effective sample below 30": "Too few people or households of this group were sampled here (fewer than 30).",
     "area not covered by source": "The source publishes nothing for this area in this year.",
+    "no records at source": (
+        "The police agencies here have no record of this year in the source: they did not report, or nothing happened."
+    ),
     "suppressed at source": "The agency withholds this figure to protect the people or firms behind it.",
     "unreliable at source": "The agency marks this figure as too unreliable to publish.",
     "inconsistent at source": "The source's own figures contradict each other here, so none of them is used.",

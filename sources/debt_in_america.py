@@ -21,8 +21,8 @@ from sources.geography import geographies
 COUNTY_YEARS: Final = (2018, 2022, 2023)
 PLACE_YEARS: Final = (2021,)
 _CATALOG: Final = "https://urban-data-catalog.s3.amazonaws.com/drupal-root-live"
-_FROZEN: Final = (
-    "https://raw.githubusercontent.com/UI-Research/mobility-from-poverty/d5d4c94d008d9df132c67331b2507d02729e1ba7/"
+_FROZEN_AT: Final = (
+    "https://github.com/UI-Research/mobility-from-poverty/blob/d5d4c94d008d9df132c67331b2507d02729e1ba7/"
     "01_financial-well-being/share_debt_2018_long.csv"
 )
 # The figures stand side by side in this order in every edition.
@@ -45,7 +45,8 @@ _OTHERWISE_NAMED: Final[dict[tuple[str, str], str]] = {
     ("VA", "Arlington"): "03000",
 }
 
-FILE_2018: Final = SourceFile("share_debt_2018_long.csv", "csv", url=_FROZEN, min_bytes=100)
+# Not downloaded by the program: it is no publication of the agency, so a person decides to take it and answers for it.
+FILE_2018: Final = SourceFile("share_debt_2018_long.csv", "csv", min_bytes=100)
 FILE_2021: Final = SourceFile(
     "3_city_financial_health_metrics_b.xlsx",
     "xlsx",
@@ -81,6 +82,11 @@ SOURCE: Final = Source(
             note=(
                 "Credit records of August 2018, 2 percent sample. The reference's own table; its bounds come from "
                 "records that are not public."
+            ),
+            page=_FROZEN_AT,
+            recipe=(
+                "A frozen input: it cannot be made again and has no newer edition. Take the file as it stands at this "
+                "commit (button for the raw file), 3 rows for each of 3,142 counties, and leave it unchanged."
             ),
         ),
         Vintage("2021", (FILE_2021,), (2021,), published="2022-12", note="Credit records of August 2021, 4 percent."),

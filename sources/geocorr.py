@@ -14,6 +14,7 @@ import polars as pl
 
 from schemas.geography import PumaGeographyModel
 from schemas.labels import GEO_WIDTH, Level
+from schemas.vintages import puma_vintage
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_FIPS, PUERTO_RICO, STATES, State, within
 from sources.framework.strict import ROW, Raw
@@ -87,11 +88,6 @@ _CHOICES: Final = {
     "puma22-county20": "geocorr2022.html: source PUMA (2022), target County, weight Population (2020 Census)",
     "puma22-place20": "geocorr2022.html: source PUMA (2022), target Place, weight Population (2020 Census)",
 }
-
-
-def puma_vintage(year: int) -> int:
-    """Vintage of the PUMA codes that data year `year` is allocated with: 2010 until 2021, 2020 from 2022 on."""
-    return 2010 if year < _CHANGE else 2020
 
 
 # Tracts to places (`sources.tracts` reads them): 2010 tracts until 2019, 2020 tracts afterwards.

@@ -35,6 +35,7 @@ YEARS: Final = (2021, 2022, 2023)
 HEADER_VINTAGE: Final = "1991-2023"
 HEADER: Final = SourceFile("nibrs_batch_header_1991_2023.rds", "rds", accept=("nibrs_batch_header_1991_2024.rds",))
 COUNTIES: Final = tuple(f"fips_county_code_{i}" for i in range(1, 6))
+MONTHS: Final = "number_of_months_reported"
 TERRITORIES: Final = ("guam", "puerto rico", "virgin islands", "american samoa", "canal zone", "mariana islands")
 
 
@@ -193,7 +194,9 @@ def build_agencies(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """
     (file,) = retrieval.obtain(SOURCE, HEADER_VINTAGE)
     named = ("ori", "year", "state", "state_abbreviation", "city_name", "agency_indicator", "core_city", *COUNTIES)
-    scan = as_parquet(file, named, scratch=retrieval.scratch, optional=("population",)).with_row_index(ROW, offset=1)
+    scan = as_parquet(file, named, scratch=retrieval.scratch, optional=("population", MONTHS)).with_row_index(
+        ROW, offset=1
+    )
     raw = Raw(
         scan.filter(pl.col("year") == str(year)).collect(engine="streaming"), source=SOURCE.key, file=file.path.name
     )
@@ -222,11 +225,16 @@ def build_agencies(year: int, retrieval: Retrieval) -> pl.DataFrame:
         raw.frame = raw.frame.with_columns(pl.when(pl.col(column) != "").then(pl.col(column)).alias(column))
         raw.refuse(~pl.col(column).str.contains(r"^\d{1,3}$"), "a county code has 3 digits", column=column)
     raw.number("population", pl.Int64, minimum=0, missing=("",))
+    raw.number(MONTHS, pl.Int8, minimum=0, maximum=12, missing=("",))
     core = {"y": True, "yes": True, "n": False, "no": False}
-    agencies = raw.done().with_columns(
-        pl.col("state").replace_strict(fips),
-        pl.col("core_city").replace_strict(core, default=None, return_dtype=pl.Boolean),
-        *(pl.col(column).str.zfill(3).alias(f"county_{i}") for i, column in enumerate(COUNTIES, start=1)),
+    agencies = (
+        raw.done()
+        .rename({MONTHS: "months"})
+        .with_columns(
+            pl.col("state").replace_strict(fips),
+            pl.col("core_city").replace_strict(core, default=None, return_dtype=pl.Boolean),
+            *(pl.col(column).str.zfill(3).alias(f"county_{i}") for i, column in enumerate(COUNTIES, start=1)),
+        )
     )
     agencies = agencies.join(leaic.read(retrieval), on="ori", how="left", validate="1:1")
     kinds = agencies.group_by("agency_indicator").len().sort("agency_indicator", nulls_last=True)
@@ -238,6 +246,8 @@ def build_agencies(year: int, retrieval: Retrieval) -> pl.DataFrame:
         "agencies without first county": nowhere.height,
         "agencies without county in the crosswalk either": nowhere["leaic_county"].null_count(),
         "agencies without population": agencies["population"].null_count(),
+        "agencies of which the months reported are not given": agencies["months"].null_count(),
+        "agencies that reported no month": agencies.filter(pl.col("months") == 0).height,
     }
     scope = [state.fips for state in within(retrieval.scope.states)]
     return agencies.filter(pl.col("state").is_in(scope)).select(list(AgenciesModel.to_schema().columns)).sort("ori")

@@ -7,7 +7,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does; must 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sample_build import mobility
+
+# Tests say what the code does, not how fast the machine of the day is.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -4,9 +4,10 @@ import polars as pl
 import pytest
 from survey_support import county_rows, place_rows, spine
 
-from metrics.allocation import ALLOCATION, allocate, estimation_areas, puma_allocation, puma_vintage
+from metrics.allocation import ALLOCATION, allocate, estimation_areas
 from metrics.connecticut import planning_regions
 from schemas.errors import InputError
+from schemas.vintages import puma_vintage
 
 SPINE = pl.DataFrame(
     {"level": ["county", "county", "place"], "state": ["01"] * 3, "geo": ["001", "003", "07000"]},
@@ -145,13 +146,12 @@ def test_synthetic_table_and_counts():
         "zero_factor": 0,
         "spine_without_rows": 0,
     }
-    assert puma_allocation(COUNTIES, PLACES, SPINE, 2018).equals(found.table)
 
 
 @pytest.mark.parametrize(("factor", "flag"), [(0.75, 1), (0.7499, 2), (0.35, 2), (0.3499, 3)])
 def test_quality_thresholds_are_inclusive(factor, flag):
     counties = rows("county", ("001", "00100", 700, factor, 1.0), ("003", "00100", 300, 1 - factor, 1.0))
-    table = puma_allocation(counties, PLACES.clear(), SPINE, 2018)
+    table = allocate(counties, PLACES.clear(), SPINE, 2018).table
     assert table.filter(pl.col("geo") == "001")["quality"].to_list() == [flag]
 
 
@@ -159,12 +159,12 @@ def test_zero_factors_are_dropped_and_counted():
     counties = pl.concat([COUNTIES, rows("county", ("001", "00200", 0.4, 0.0, 0.0001))])
     found = allocate(counties, PLACES, SPINE, 2018)
     assert found.notes["zero_factor"] == 1
-    assert found.table.equals(puma_allocation(COUNTIES, PLACES, SPINE, 2018))
+    assert found.table.equals(allocate(COUNTIES, PLACES, SPINE, 2018).table)
 
 
 def test_vintage_follows_the_year():
     assert [puma_vintage(year) for year in (2014, 2021, 2022, 2023)] == [2010, 2010, 2020, 2020]
-    assert puma_allocation(COUNTIES, PLACES, SPINE, 2023).height == 0
+    assert allocate(COUNTIES, PLACES, SPINE, 2023).table.is_empty()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_vintage_follows_the_year():
 )
 def test_faults_are_refused(counties, message):
     with pytest.raises(InputError, match=message):
-        puma_allocation(counties, PLACES, SPINE, 2018)
+        allocate(counties, PLACES, SPINE, 2018)
 
 
 @pytest.mark.parity

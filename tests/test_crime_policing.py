@@ -13,6 +13,7 @@ from metrics.catalog import catalog
 from metrics.explanation import Cell
 from metrics.governance import crime, policing
 from metrics.predictor import complete, expected_keys
+from metrics.review import above, changes
 from outputs.suppress import suppressions
 from schemas.estimate import gate
 from schemas.justice import FONDLING, PERSONS, PROPERTY, AgenciesModel
@@ -59,6 +60,23 @@ def read(path: Path) -> pl.DataFrame:
 def published(realcases: Path, predictor: str) -> dict[str, pl.DataFrame]:
     folder = realcases / predictor / "expected"
     return {path.stem: read(path) for path in sorted(folder.glob("*.csv"))}
+
+
+def long(wide: pl.DataFrame, level: str, metric: str = "rate_crime_violent") -> pl.DataFrame:
+    """One metric of a published file as estimates."""
+    return wide.select(
+        *("year", "state", "geo"),
+        pl.lit(level).alias("level"),
+        subgroup_type=pl.lit("all"),
+        subgroup=pl.lit(ALL),
+        metric=pl.lit(metric),
+        sample=pl.lit("nibrs"),
+        value=pl.col(metric),
+        quality=pl.col(f"{metric}_quality"),
+        n=pl.lit(None, pl.Int64),
+        numerator=pl.lit(None, pl.Float64),
+        denominator=pl.lit(None, pl.Float64),
+    )
 
 
 @pytest.mark.parity
@@ -213,18 +231,90 @@ def test_years_that_do_not_fit_together_are_found_as_counted(realcases):
     """
     found = {}
     for level in ("county", "place"):
-        frame = published(realcases, "crime")[f"rates_crime_{level}_all"].drop_nulls("rate_crime_violent")
-        one = {y: frame.filter(pl.col("year") == y).select("state", "geo", value="rate_crime_violent") for y in YEARS}
-        pairs, jumps = 0, 0
+        frame = long(published(realcases, "crime")[f"rates_crime_{level}_all"], level)
+        one = {y: frame.filter(pl.col("year") == y).drop_nulls("value").select("state", "geo", "value") for y in YEARS}
+        pairs = 0
         for first, second in ((2021, 2022), (2022, 2023)):
             both = one[first].join(one[second], on=["state", "geo"], how="inner", validate="1:1")
             pairs += both.filter((pl.col("value") > 0) | (pl.col("value_right") > 0)).height
-            jumps += police.year_on_year(one[first], one[second]).height
-        found[level] = (jumps, pairs)
+        jumps = changes(frame.lazy(), ("rate_crime_violent",))
+        assert set(jumps["year"]) == {2022, 2023}
+        found[level] = (jumps.height, pairs)
         if level == "place":
-            rises = [police.year_on_year(one[y], one[y + 1])["ratio"].null_count() for y in (2021, 2022)]
-            assert (jumps - sum(rises), pairs - sum(rises)) == (96, 794)
+            rises = jumps["ratio"].null_count()
+            assert (jumps.height - rises, pairs - rises) == (96, 794)
     assert found == {"county": (584, 5678), "place": (102, 800)}
+
+
+@pytest.mark.parity
+def test_implausible_rates_of_the_published_files_are_listed(realcases):
+    """Manhattan, which carries all of New York City, is one of them; nothing is dropped."""
+    frame = published(realcases, "crime")["rates_crime_county_all"]
+    plausible = next(r for r in crime.REVIEWS if r.name == "plausible_rates")
+    listed = plausible.find(pl.concat([long(frame, "county", rate) for rate in RATES]).lazy())
+    keys = set(listed.select("year", "state", "geo", "metric").rows())
+    assert {(2023, "36", "061", rate) for rate in RATES} <= keys
+    assert listed.filter(pl.col("value") <= pl.col("bound")).is_empty()
+    by_hand = sum(frame.filter(pl.col(rate) > bound).height for rate, bound in zip(RATES, (1e4, 1.5e4), strict=True))
+    assert listed.height == by_hand
+
+
+def figures(*rows: tuple[int, str, str, float | None]) -> pl.LazyFrame:
+    """Estimates of one metric: (year, county, subgroup, value)."""
+    return pl.DataFrame(
+        [
+            (year, "county", "37", geo, "all" if label == ALL else "gender", label, ARRESTS, "nibrs", value, 1, 5)
+            for year, geo, label, value in rows
+        ],
+        schema=[
+            *("year", "level", "state", "geo", "subgroup_type", "subgroup", "metric", "sample"),
+            *("value", "quality", "n"),
+        ],
+        orient="row",
+    ).lazy()
+
+
+def test_changes_compare_neighboring_years_of_one_series_for_everybody():
+    estimates = figures(
+        *((2021, "001", ALL, 100.0), (2022, "001", ALL, 200.0), (2023, "001", ALL, 401.0)),  # doubled; more than that
+        *((2021, "003", ALL, 100.0), (2022, "003", ALL, 50.0), (2023, "003", ALL, 24.0)),  # halved; more than that
+        *((2021, "005", ALL, 0.0), (2022, "005", ALL, 0.0), (2023, "005", ALL, 3.0)),  # from nothing
+        *((2021, "007", ALL, 7.0), (2022, "007", ALL, 0.0)),  # to nothing
+        *((2021, "009", ALL, 7.0), (2022, "009", ALL, None), (2023, "009", ALL, 70.0)),  # a gap is no comparison
+        *((2021, "011", "Male", 1.0), (2022, "011", "Male", 9.0)),  # groups are not compared
+    )
+    found = changes(estimates, (ARRESTS,))
+    assert found.select("year", "geo", "ratio").rows() == [
+        (2022, "007", 0.0),
+        (2023, "001", 2.005),
+        (2023, "003", 0.48),
+        (2023, "005", None),
+    ]
+    assert changes(estimates, ("rate_crime_violent",)).is_empty()
+    assert changes(estimates, (ARRESTS,), factor=3.0)["geo"].to_list() == ["007", "005"]
+
+
+def test_rates_above_their_bound_are_listed_and_stay():
+    estimates = figures(
+        *((2023, "001", ALL, 20_000.0), (2023, "003", ALL, 20_000.1), (2023, "005", ALL, None)),
+        *((2023, "001", "Male", 99_000.0), (2023, "003", "Male", 248_207.4)),
+    ).with_columns(numerator=pl.lit(1.0), denominator=pl.lit(2.0))
+    found = above(estimates, {ARRESTS: (20_000.0, 100_000.0)})
+    assert found.select("geo", "subgroup", "bound").rows() == [("003", ALL, 20_000.0), ("003", "Male", 100_000.0)]
+
+
+@pytest.mark.parametrize("module", [crime, policing])
+def test_reviews_are_declared_for_the_published_rates(module):
+    entry = catalog()[module.PREDICTOR.key]
+    assert [(r.name, r.looks_back) for r in entry.reviews] == [("year_on_year", True), ("plausible_rates", False)]
+    rates = [m.column for m in module.PREDICTOR.metrics if m.published]
+    known = figures((2022, "001", ALL, 1e6)).with_columns(numerator=pl.lit(1.0), denominator=pl.lit(2.0))
+    for rate in rates:
+        here = known.with_columns(metric=pl.lit(rate))
+        risen = pl.concat([here, here.with_columns(year=pl.lit(2021, pl.Int64), value=pl.lit(1.0))])
+        assert all(review.find(risen).height == 1 for review in entry.reviews)
+    unpublished = known.with_columns(metric=pl.lit(module.COVERAGE))
+    assert all(review.find(unpublished).is_empty() for review in entry.reviews)
 
 
 @pytest.mark.parity
@@ -498,7 +588,7 @@ def test_crime_rates_and_why_they_are_missing():
     columns = ["geo", "value", "quality", "n", "numerator", "denominator", "reason"]
     assert rows.filter(pl.col("metric") == RATES[1]).select(columns).rows() == [
         ("001", 3 / 30_000 * 100_000, 3, 1, 3.0, 30_000.0, "low coverage"),
-        ("003", None, None, 0, 0.0, 500.0, "area not covered by source"),
+        ("003", None, None, 0, 0.0, 500.0, "no records at source"),
         ("005", None, None, 1, 0.0, 29.0, "too few people"),
         ("007", None, None, 1, 1.0, 0.0, "denominator is zero"),
         ("009", None, None, None, None, 10.0, "area not covered by source"),
@@ -508,6 +598,41 @@ def test_crime_rates_and_why_they_are_missing():
     assert (violent["value"], violent["quality"], violent["se"]) == (0.0, 3, None)
     served = rows.filter(pl.col("metric") == crime.COVERAGE).select("geo", "value", "quality").rows()
     assert served == [("001", 0.5, 1), ("003", 0.0, 1), ("005", 1.0, 1), ("007", 1.0, 1), ("009", None, None)]
+
+
+def test_the_share_of_people_covered_says_why_it_is_missing_or_zero():
+    """Silent agencies give 0; agencies that serve nobody known have no share; without agencies there is nothing."""
+    listed = table(
+        agency("A", "001", population=50), agency("B", "003", population=50), agency("C", "005", population=None)
+    )
+    areas = people(c001=300, c003=300, c005=300, c007=300)
+    spine = county_spine("001", "003", "005", "007")
+    rows = crime.compute(offenses(("A", "arson", 1), ("C", "arson", 1)), listed, areas, None, spine, 2021)
+    assert rows.filter(pl.col("metric") == "coverage_crime").select("geo", "value", "quality", "reason").rows() == [
+        ("001", 1.0, 1, None),
+        ("003", 0.0, 1, None),
+        ("005", None, None, "denominator is zero"),
+        ("007", None, None, "area not covered by source"),
+    ]
+
+
+def test_a_trace_shows_which_silent_agencies_say_that_they_reported():
+    listed = table(
+        *(agency("A", "001", months=12), agency("B", "001", months=12), agency("C", "001", months=0)),
+        agency("D", "001", months=None),
+    )
+    told = crime.explain(
+        Cell(2021, "county", "37", "001", "all", ALL, "rate_crime_violent", "nibrs"),
+        year=2021,
+        nibrs_offenses=offenses(("A", "sex offenses - rape", 1)).lazy(),
+        nibrs_agencies=listed.lazy(),
+        acs_area_population=people(c001=300).lazy(),
+        county_place=None,
+        spine=county_spine("001").lazy(),
+    )
+    assert told.inputs.select("ori", "reports", "months").rows() == [
+        *(("A", True, 12), ("B", False, 12), ("C", False, 0), ("D", False, None)),
+    ]
 
 
 def test_exactly_thirty_people_are_enough():

@@ -20,6 +20,7 @@ from schemas.errors import OwedError
 from schemas.estimate import gate
 from schemas.labels import ALL
 from sources import debt_in_america as debt
+from sources.framework.retrieve import Retrieval, Status
 
 RELABELED = {"All": ALL, "Majority Non-White": COLOR, "Majority White": WHITE_SHARE}
 SHARE, MEDICAL_SHARE = METRICS[ANY_DEBT], METRICS[MEDICAL]
@@ -256,6 +257,20 @@ def test_what_is_no_table_of_2018_is_refused(tmp_path):
     with zipfile.ZipFile(packed, "w"):
         pass
     refuses(lambda: debt.read_2022(raw(put(tmp_path / "a.xlsx", packed.getvalue()))), "cannot be read")
+
+
+def test_2018_is_a_frozen_input_that_a_person_provides(tmp_path):
+    """No program downloads it, whatever the network says; the recipe names the very commit."""
+    retrieval = Retrieval(root=tmp_path / "data", scratch=tmp_path / "scratch")
+    assert retrieval.status(debt.SOURCE, "2018") == Status.OWED
+    assert retrieval.status(debt.SOURCE, "2022") == Status.DOWNLOADABLE
+    with pytest.raises(OwedError) as owed:
+        debt.build_debt_county(2018, retrieval)
+    assert owed.value.files == ("share_debt_2018_long.csv",)
+    for words in ("d5d4c94d008d9df132c67331b2507d02729e1ba7", "frozen input", "raw/debt_in_america/2018"):
+        assert words in owed.value.recipe
+    assert "Urban Data Catalog" not in owed.value.recipe, "the recipe of the other editions does not hold here"
+    assert "county workbook on overall debt" in retrieval.recipe(debt.SOURCE, "2022")
 
 
 def test_building_counts_what_is_left_out(tmp_path):

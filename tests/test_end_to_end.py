@@ -86,37 +86,6 @@ def test_published_csv_keeps_zeros_and_marks_missing(sample_root):
     assert any(r["county"] == "001" and r["state"] == "09" and r["year"] == "2021" for r in rows)
 
 
-def figures_to_trace(root):
-    """For each predictor one county or place figure that has a value."""
-    ws = workspace(root)
-    for key in BUILT:
-        for year in reversed(catalog()[key].predictor.years):
-            rows = ws.scan("estimates", key, year).filter(pl.col("value").is_not_null()).head(1).collect()
-            if rows.height:
-                yield key, rows.row(0, named=True)
-                break
-
-
-def test_one_figure_of_each_predictor_can_be_traced_and_recomputed(sample_root):
-    from outputs.explain import account
-    from pipelines.trace import trace_figure
-
-    for key, row in figures_to_trace(sample_root):
-        figure = trace_figure(
-            Settings(_env_file=None, data=str(sample_root), profile="sample"),
-            row["state"] + row["geo"],
-            row["year"],
-            row["metric"],
-            subgroup_type=row["subgroup_type"],
-            subgroup=row["subgroup"],
-            sample=row["sample"],
-        )
-        told = account(figure.row, figure.explanation, **figure.facts)
-        assert told["agreement"]["agrees"], f"{key}: {told['agreement']}"
-        assert told["provenance"], key
-        assert figure.explanation.inputs.height, key
-
-
 def test_trace_on_the_command_line(sample_root):
     done = mobility("trace", "37067", "2022", "ratio_living_wage", data=sample_root)
     assert done.returncode == 0, done.stderr

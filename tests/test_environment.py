@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transport_support import areas, figures, published, raw_world, tables_of
 
-from metrics.air_toxics import HAZARDS, RECODED, RENAMED_COUNTIES, ranked, recoded
+from metrics.air_toxics import HAZARDS, RECODED, ranked, recoded
 from metrics.catalog import catalog
 from metrics.explanation import Cell
 from metrics.health import environment
@@ -19,6 +19,7 @@ from metrics.health.environment import DEVIATIONS, Reproduce, compute, estimate
 from metrics.predictor import complete, expected_keys
 from schemas.estimate import gate
 from schemas.labels import ALL, POVERTY, RACE_SHARE
+from schemas.vintages import RENAMED_COUNTIES
 from sources.geography import geographies
 from sources.registry import all_tables
 

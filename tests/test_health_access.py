@@ -265,7 +265,7 @@ def test_deviations_are_well_formed():
 
 def test_the_substitute_takes_the_place_of_the_own_series_only_when_asked():
     assert {s.sample for s in PREDICTOR.series} == {"ahrf"}
-    switched = substituted(PREDICTOR, SUBSTITUTE)
+    switched = substituted(PREDICTOR, SUBSTITUTE.series)
     assert [(s.sample, s.years) for s in switched.series] == [
         ("ahrf", (2014, 2015, 2016, 2017, 2018, 2020, 2021)),
         ("chr", (2019,)),
@@ -275,14 +275,14 @@ def test_the_substitute_takes_the_place_of_the_own_series_only_when_asked():
         "spine",
     )
     with pytest.raises(ValueError, match="none of the years"):
-        substituted(PREDICTOR, replace(SUBSTITUTE, years=(1999,)))
+        substituted(PREDICTOR, replace(SUBSTITUTE.series, years=(1999,)))
 
 
 @pytest.mark.parity
 def test_the_substitute_passes_the_gate(shared, realcases):
     universe = spine(realcases, 2019)
     ours = access.estimate_substitute(rankings_2022(shared), universe, 2019)
-    done = whole(ours, substituted(PREDICTOR, SUBSTITUTE), 2019, universe)
+    done = whole(ours, substituted(PREDICTOR, SUBSTITUTE.series), 2019, universe)
     assert done["sample"].unique().to_list() == ["chr"]
     assert done.height == 3142
 
@@ -302,7 +302,7 @@ def test_an_explanation_recomputes_the_figure():
         told.recomputed == access.estimate(source, universe, 2019).filter(pl.col("geo") == "067")["value"][0] == 873.0
     )
     assert "382,590 people / 438 physicians" in told.formula
-    assert [(s.rows_in, s.rows_out) for s in told.steps] == [(3, 2), (3, 2)]
+    assert [(s.rows_in, s.rows_out) for s in told.steps] == [(3, 2), (3, 2), (2, 1)]
     assert told.decisions[-1].outcome == "quality 1"
     zero = access.explain(cell("37", "177", 2019), year=2019, physicians_county=source, spine=universe)
     assert (zero.recomputed, zero.decisions[0].outcome) == (0.0, "applies, the figure is 0")

@@ -47,10 +47,11 @@ class Laid:
         plain = {
             **{"ori": "NC0010000", "year": "2022", "state": "north carolina", "state_abbreviation": "NC"},
             **{"city_name": "CARY", "agency_indicator": "City", "core_city": "Y", "population": 5000.0},
+            nibrs.MONTHS: 12.0,
             **dict.fromkeys(nibrs.COUNTIES),
             nibrs.COUNTIES[0]: "183",
         }
-        schema = {c: pl.Float64 if c == "population" else pl.String for c in plain}
+        schema = {c: pl.Float64 if c in ("population", nibrs.MONTHS) else pl.String for c in plain}
         frame = pl.DataFrame([{**plain, **change} for change in changes], schema=schema).drop(drop)
         rds(self.folder("nibrs", nibrs.HEADER_VINTAGE) / nibrs.HEADER.name, frame)
 
@@ -280,9 +281,19 @@ def test_agencies_get_state_counties_and_the_place_of_the_crosswalk(laid):
     assert nibrs.build_agencies(YEAR, laid.retrieval(("37",)))["ori"].to_list() == ["NC0010000"]
 
 
-def test_a_header_without_population_leaves_it_unknown(laid):
-    laid.header({}, drop=("population",))
-    assert nibrs.build_agencies(YEAR, laid.retrieval())["population"].to_list() == [None]
+def test_a_header_without_population_or_months_leaves_them_unknown(laid):
+    laid.header({}, drop=("population", nibrs.MONTHS))
+    table = nibrs.build_agencies(YEAR, laid.retrieval())
+    assert table.select("population", "months").rows() == [(None, None)]
+
+
+def test_months_reported_tell_silence_from_nothing_to_report(laid):
+    laid.header({}, {"ori": "NC0020000", nibrs.MONTHS: 0.0}, {"ori": "NC0030000", nibrs.MONTHS: None})
+    retrieval = laid.retrieval()
+    assert nibrs.build_agencies(YEAR, retrieval)["months"].to_list() == [12, 0, None]
+    notes = retrieval.notes["nibrs agencies 2022"]
+    assert notes["agencies that reported no month"] == 1
+    assert notes["agencies of which the months reported are not given"] == 1
 
 
 @pytest.mark.parametrize(
@@ -294,6 +305,8 @@ def test_a_header_without_population_leaves_it_unknown(laid):
         ({nibrs.COUNTIES[0]: "37183"}, "county code has 3 digits"),
         ({nibrs.COUNTIES[2]: "x"}, "county code has 3 digits"),
         ({"population": -1.0}, "negative"),
+        ({nibrs.MONTHS: 13.0}, "above 12"),
+        ({nibrs.MONTHS: -1.0}, "negative"),
         ({"ori": "NC0010000"}, "duplicate key"),
     ],
 )

@@ -140,8 +140,8 @@ def test_two_estimates_for_one_cell_are_refused():
 
 # --- Suppressions ---------------------------------------------------------------------------------------------------
 
-HEADER = b"year,level,geoid,subgroups,metric,columns,applies_to,reason,source_note\n"
-RULE = b"2021,county,36061,every,rate_x,every,both,Too low.,Reviewed.\n"
+HEADER = b"year,level,geoid,subgroups,metric,columns,applies_to,reason,source_note,expires\n"
+RULE = b"2021,county,36061,every,rate_x,every,both,Too low.,Reviewed.,2030-01-31\n"
 
 
 def test_the_list_is_lawful_and_names_metrics_of_the_catalog():
@@ -171,6 +171,7 @@ def test_the_list_is_lawful_and_names_metrics_of_the_catalog():
         (b"every,both", b"lb,both", "row 2, column columns"),
         (b"both", b"reference:6", "row 2, column applies_to"),
         (b"Too low.", b"", "row 2, column reason"),
+        (b"2030-01-31", b"2030-02-31", "row 2, column expires"),
         (RULE, RULE * 2, "row 3.*stands twice"),
     ],
 )

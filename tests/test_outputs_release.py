@@ -137,7 +137,7 @@ def test_what_is_in_a_release(release):
     stems = [f.stem for f in FILES if f.number in (11, 13, 16, 18, 61, 63, 66, 68)]
     wide = {f"{form}/{stem}.{form}" for stem in stems for form in ("csv", "parquet")}
     tables = {"estimates.parquet", "estimates.csv.gz", "data_dictionary.csv", "suppressions.csv"}
-    papers = {"datapackage.json", "mobility.duckdb", "release.json", "SHA256SUMS"}
+    papers = {"datapackage.json", "mobility.duckdb", "release.json", "SHA256SUMS", "gate_report.json", "gate_report.md"}
     assert {p for p in there if not p.startswith("reference/")} == wide | tables | papers
     assert sorted(p.name for p in folder.parent.iterdir()) == ["LATEST", report.name]
     assert verify_sums(folder) == []

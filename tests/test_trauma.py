@@ -324,7 +324,7 @@ def test_deviations_are_well_formed():
 
 def test_the_substitute_takes_the_place_of_2020_only_when_asked():
     assert {s.sample for s in PREDICTOR.series} == {"wonder"}
-    switched = substituted(PREDICTOR, SUBSTITUTE)
+    switched = substituted(PREDICTOR, SUBSTITUTE.series)
     assert [(s.sample, s.years) for s in switched.series] == [
         ("wonder", (2014, 2015, 2016, 2017, 2018, 2019)),
         ("wonder", (2021, 2022, 2023)),
@@ -338,7 +338,7 @@ def test_the_substitute_takes_the_place_of_2020_only_when_asked():
 def test_the_substitute_passes_the_gate(shared, realcases):
     counties_of_year = spine(realcases, 2020)
     ours = trauma.estimate_substitute(rankings_2022(shared), counties_of_year, 2020)
-    done = whole(ours, substituted(PREDICTOR, SUBSTITUTE), 2020, counties_of_year)
+    done = whole(ours, substituted(PREDICTOR, SUBSTITUTE.series), 2020, counties_of_year)
     assert done["sample"].unique().to_list() == ["chr"]
     told = trauma.explain_substitute(
         Cell(2020, "county", "37", "067", "all", "All", METRIC, "chr"),

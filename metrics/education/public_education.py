@@ -14,9 +14,9 @@ from metrics.learning import ENOUGH_TESTS, OURS, Reproduce, rates
 from metrics.learning_account import Named, account_of_county, account_of_place
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ROUGH_PLACES
-from metrics.wages import RENAMED
 from schemas.labels import ALL, DISADVANTAGE, GENDER
 from schemas.schools import GRADES
+from schemas.vintages import RENAMED_COUNTIES
 
 METRIC: Final = "rate_learning"
 SAMPLE: Final = "seda"
@@ -193,7 +193,7 @@ def county_scores(seda_county: pl.LazyFrame, counties: pl.DataFrame, reproduce: 
     scores = seda_county.with_columns(area=pl.concat_str("state", "county"))
     if reproduce.codes_of_the_year:
         listed = set((counties["state"] + counties["geo"]).to_list())
-        moves = {s + new: s + old for s, old, new in RENAMED if s + old in listed and s + new not in listed}
+        moves = {new: old for old, new in RENAMED_COUNTIES.items() if old in listed and new not in listed}
         scores = scores.with_columns(pl.col("area").replace(moves))
     return scores.collect()
 

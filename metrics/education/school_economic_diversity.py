@@ -331,7 +331,7 @@ def _decisions(total: int, estimated: int) -> tuple[Decision, ...]:
             "share of them in schools with an estimate of poverty",
             covered,
             "the others count as not in a high-poverty school",
-            "" if covered is None else f"{1 - covered:.1%} counted so",
+            "does not apply" if covered is None else f"{1 - covered:.1%} counted so",
         ),
     )
 

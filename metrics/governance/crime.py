@@ -19,7 +19,7 @@ from schemas.labels import ALL
 
 YEARS = (2021, 2022, 2023)
 TABLES = ("nibrs_offenses", "nibrs_agencies", "acs_area_population")
-COVERAGE: Final = "share_crime_coverage"
+COVERAGE: Final = "coverage_crime"
 
 
 def _rate(kind: str) -> Metric:
@@ -70,6 +70,11 @@ PREDICTOR = Predictor(
 
 RATES: Final[dict[str, str]] = {"rate_crime_violent": "violent", "rate_crime_property": "property"}
 """Published column -> class of offenses."""
+
+# A violent offense for each tenth resident, a property offense for each seventh.
+REVIEWS: Final = police.reviews(
+    {"rate_crime_violent": (10_000.0, 10_000.0), "rate_crime_property": (15_000.0, 15_000.0)}
+)
 
 
 @dataclass(frozen=True)
@@ -199,13 +204,13 @@ def explain(
     tables = (*TABLES, *(("county_place", "spine") if cell.level == "place" else ()))
     mine = members.filter(here)
     if cell.metric == COVERAGE:
-        return police.explain_served(mine, counts["ori"], figures, tables)
+        return police.explain_served(mine, counts["ori"], figures, tables, steps)
     kind = RATES[cell.metric]
     inputs = (
         mine.join(counts, on="ori", how="left", validate="m:1")
         .with_columns(reports=pl.col("all").is_not_null())
         .select(
-            *("ori", "core_city", "population", "reports", pl.col("share").alias("weight"), kind),
+            *("ori", "core_city", "population", "months", "reports", pl.col("share").alias("weight"), kind),
             (pl.col("share") * pl.col(kind)).alias("counted"),
         )
     )
@@ -281,7 +286,7 @@ DEVIATIONS: Final = (
         kind="kept",
         predictor="crime",
         reference="A large agency that does not report leaves a rate near zero; quality counts agencies, not people.",
-        ours="The same, with the share of people served by reporting agencies beside it (share_crime_coverage).",
+        ours="The same, with the share of people served by reporting agencies beside it (coverage_crime).",
         why="Published figures rest on it.",
         effect="Los Angeles, New York and San Jose in 2021, and others.",
     ),

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from metrics.deviation import Deviation
-from metrics.explanation import Cell, Explanation, Step
+from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ACS5_YEARS, CONNECTICUT, FIVE_YEARS
 from metrics.tracts import AREA, Z90, described, margin_of_proportion, quotient, squared_margin_of_sum
@@ -128,7 +128,8 @@ def explain(
     name, table = ("acs_county_race", acs_county_race) if cell.level == "county" else ("acs_place_race", acs_place_race)
     parts = GROUPS[cell.metric]
     whole = pl.DataFrame(schema={"state": pl.String, "geo": pl.String}) if table is None else table.collect()
-    row = whole.filter(pl.col("state") == cell.state, pl.col("geo") == cell.geo)
+    in_state = whole.filter(pl.col("state") == cell.state)
+    row = in_state.filter(pl.col("geo") == cell.geo)
     columns = (*parts, "people")
     inputs = pl.DataFrame(
         {
@@ -150,12 +151,33 @@ def explain(
         recomputed=value,
         inputs=inputs,
         tables=(name,),
-        steps=(Step(f"rows of the {cell.level}", whole.height, row.height),),
+        steps=(
+            Step(f"{cell.level} rows of the table, those of the state", whole.height, in_state.height),
+            Step(f"rows of the {cell.level}", in_state.height, row.height),
+        ),
+        decisions=_decisions(row, parts, value),
         notes=(
             f"Made of the counts {', '.join(parts)} of the tables for {year - 4}-{year}.",
             "The method grades every figure 1; standard error and coefficient of variation stand beside it.",
         ),
     )
+
+
+def _decisions(row: pl.DataFrame, parts: tuple[str, ...], value: float | None) -> tuple[Decision, ...]:
+    """What decides between a figure and none, and the figures that a grade would rest on."""
+    people = row.select(pl.col("people").cast(pl.Float64)).item() if row.height else None
+    found = [
+        Decision(
+            "people of the area",
+            people,
+            "none, or a count the agency does not give -> missing",
+            "the value is missing" if value is None else "the value stands",
+        )
+    ]
+    if value is not None:
+        cv = row.select(quotient(_standard_error(parts), pl.lit(value))).item()
+        found.append(Decision("coefficient of variation of the share", cv, "not graded by it: always 1", "quality 1"))
+    return tuple(found)
 
 
 DEVIATIONS: Final = (

@@ -20,7 +20,7 @@ from schemas.labels import ALL, GENDER, JUVENILE_AGE
 YEARS = (2021, 2022, 2023)
 TABLES = ("nibrs_arrests", "nibrs_agencies", "acs_area_age")
 RATE: Final = "rate_juv_arrest"
-COVERAGE: Final = "share_juv_arrest_coverage"
+COVERAGE: Final = "coverage_juv_arrest"
 SUBGROUPS: dict[str, tuple[str, ...]] = {
     # Race as the police note it, whether Hispanic or not.
     "race-ethnicity": ("Black", "White", "Other Races and Ethnicities", "Hispanic"),
@@ -72,6 +72,9 @@ PREDICTOR = Predictor(
     ),
     breaks=((2022, CONNECTICUT + NIBRS_CONNECTICUT),),
 )
+
+# An arrest for each fifth young person; in a group, more arrests than young people.
+REVIEWS: Final = police.reviews({RATE: (20_000.0, 100_000.0)})
 
 _AGES: Final = ("male_10_14", "male_15_17", "female_10_14", "female_15_17")
 
@@ -248,14 +251,15 @@ def explain(
     figures = area.row(0, named=True) if area.height else {}
     mine = members.filter(here)
     tables = (*TABLES, *(("county_place", "spine") if cell.level == "place" else ()))
+    steps = police.losses(agencies, members, counts.select("ori", events="everyone"), "juvenile arrests")
     if cell.metric == COVERAGE:
-        return police.explain_served(mine, counts["ori"], figures, tables)
+        return police.explain_served(mine, counts["ori"], figures, tables, steps)
     group = next(g for g in GROUPS if (g.kind, g.label) == (cell.subgroup_type, cell.subgroup))
     inputs = (
         mine.join(counts, on="ori", how="left", validate="m:1")
         .with_columns(reports=pl.col("all").is_not_null())
         .select(
-            *("ori", "core_city", "population", "reports", pl.col("share").alias("weight")),
+            *("ori", "core_city", "population", "months", "reports", pl.col("share").alias("weight")),
             pl.col("all").alias("arrests_any_age"),
             pl.col(group.column).alias("arrests"),
             (pl.col("share") * pl.col(group.column)).alias("counted"),
@@ -278,7 +282,7 @@ def explain(
         recomputed=value,
         inputs=inputs,
         tables=tables,
-        steps=police.losses(agencies, members, counts.select("ori", events="everyone"), "juvenile arrests"),
+        steps=steps,
         decisions=tuple(decisions),
         notes=("An agency reports if it has arrests of any age.",),
     )

@@ -247,6 +247,7 @@ def explain(
     table = votes.collect()
     inputs = table.filter(*here).sort("precinct") if cell.level == "place" else table.filter(*here)
     in_state = table.filter(pl.col("state") == cell.state).height
+    citizens_of = cvap.collect()
     unit = "precinct" if cell.level == "place" else "county"
     notes = ["Citizens of voting age are estimated from five years of interviews; votes are counts."]
     counted = inputs["votes"].cast(pl.Float64)
@@ -261,13 +262,18 @@ def explain(
     cast = "unknown" if row["numerator"] is None else f"{row['numerator']:,.2f}"
     citizens = "unknown" if row["denominator"] is None else f"{row['denominator']:,.0f}"
     result = f"no figure ({row['reason']})" if value is None else f"{value:.6f}"
+    # Every row shows what it is divided by, so that the figure follows from the rows alone.
+    divisor = citizens_of.filter(pl.col("level") == cell.level, *here).select("cvap", "cvap_moe")
+    inputs = inputs.join(divisor, how="cross") if divisor.height else inputs.with_columns(cvap=None, cvap_moe=None)
     return Explanation(
         formula=f"{cast} votes / {citizens} citizens of voting age = {result}",
         recomputed=value,
         inputs=inputs,
         tables=("votes_county" if cell.level == "county" else "votes_place", "cvap"),
         steps=(
+            Step("rows of votes in the table, those of the state", table.height, in_state),
             Step(f"rows of the {cell.level}", in_state, inputs.height, f"one row per {unit}, from those of the state"),
+            Step(f"estimates of citizens, that of the {cell.level}", citizens_of.height, divisor.height),
         ),
         decisions=() if value is None else _decisions(cell, inputs, row, year),
         notes=tuple(notes),

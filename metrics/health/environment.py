@@ -8,13 +8,14 @@ from typing import Final
 import polars as pl
 
 from metrics import tracts as tract_figures
-from metrics.air_toxics import HAZARDS, RENAMED_COUNTIES, RENAMED_SINCE, ranked, recoded
+from metrics.air_toxics import HAZARDS, ranked, recoded
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.tracts import AREA, SCALE, TRACT
 from schemas.estimate import empty
 from schemas.labels import ALL, POVERTY, RACE_SHARE
+from schemas.vintages import RENAMED_COUNTIES, RENAMED_SINCE
 
 YEARS = (2014, 2018, 2019)
 SUBGROUPS: dict[str, tuple[str, ...]] = {"race-share": RACE_SHARE, "income": POVERTY}

@@ -9,9 +9,10 @@ import polars as pl
 
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation, Step
-from metrics.predictor import Metric, Predictor, Series
+from metrics.predictor import Metric, Predictor, Series, Substitute
 from schemas.estimate import empty
 from schemas.labels import ALL
+from schemas.vintages import RENAMED_COUNTIES
 
 METRIC: Final = "ratio_population_pc_physician"
 YEARS: Final = (2014, 2015, 2016, 2017, 2018, 2019, 2020, 2021)
@@ -45,9 +46,6 @@ PREDICTOR = Predictor(
     breaks=((2020, "The population is the 2020 census count; other years use estimates."),),
 )
 
-# The County Health Rankings of 2022 hold the physicians of 2019. They are used only where somebody asks for it.
-SUBSTITUTE: Final = Series("chr", (2019,), ("rankings_physicians_county", "spine"), levels=("county",))
-
 # Up to this many people, no physician at all is taken for a fact and not for a gap in the source.
 SMALL: Final = 2000
 # In the source's file with the population of its own; later years take the spine's.
@@ -57,8 +55,6 @@ MARGINAL_BELOW: Final = 0.4
 WEAK_BELOW: Final = 0.6
 # The change by one physician where the ratio is 0 cannot be computed; the largest there is stands for it (one of one).
 LARGEST_CHANGE: Final = 0.5
-# Areas renamed in 2015: the source has them under the later codes in all years.
-RENAMED_2015: Final[dict[tuple[str, str], str]] = {("46", "102"): "113", ("02", "158"): "270"}
 
 
 @dataclass(frozen=True)
@@ -165,7 +161,7 @@ def estimate(physicians_county: pl.LazyFrame | None, spine: pl.LazyFrame | None,
 def estimate_substitute(
     rankings_physicians_county: pl.LazyFrame | None, spine: pl.LazyFrame | None, year: int
 ) -> pl.DataFrame:
-    """The same from the County Health Rankings; sample `chr`. Not called unless `SUBSTITUTE` is switched on."""
+    """The same from the County Health Rankings; sample `chr`. Called only where `SUBSTITUTE` is switched on."""
     if rankings_physicians_county is None or spine is None:
         return empty()
     return compute(rankings_physicians_county, spine, year, sample="chr")
@@ -209,8 +205,9 @@ def compute(
 def _joined(physicians: pl.LazyFrame, spine: pl.LazyFrame, year: int, reproduce: Reproduce) -> pl.LazyFrame:
     """The counties of the spine with physicians and the population to divide: state, geo, physicians, population."""
     if year == 2014 and not reproduce.codes_of_2014:
+        # The source has renamed counties under the later codes in all years.
         earlier = pl.DataFrame(
-            [(state, later, code) for (state, later), code in RENAMED_2015.items()],
+            [(later[:2], later[2:], code[2:]) for code, later in RENAMED_COUNTIES.items()],
             schema=["state", "geo", "earlier"],
             orient="row",
         ).lazy()
@@ -290,6 +287,7 @@ def _explain(cell: Cell, year: int, physicians: pl.LazyFrame, spine: pl.LazyFram
     steps = (
         Step("areas of the source that are counties of the year, with a count", listed, matched),
         Step("counties of the year that have a count", counties, matched),
+        Step("of them, this county", matched, row.filter(pl.col("physicians").is_not_null()).height),
     )
     figures = row.row(0, named=True) if row.height else dict.fromkeys(("physicians", "population", "value", "change"))
     number, people, value, change = (figures[k] for k in ("physicians", "population", "value", "change"))
@@ -324,3 +322,16 @@ def _explain(cell: Cell, year: int, physicians: pl.LazyFrame, spine: pl.LazyFram
         decisions=tuple(decisions),
         notes=tuple(notes),
     )
+
+
+# The County Health Rankings of 2022 hold the physicians of 2019. They are used only where somebody asks for it.
+SUBSTITUTE: Final = Substitute(
+    series=Series("chr", (2019,), ("rankings_physicians_county", "spine"), levels=("county",)),
+    source="chr",
+    note=(
+        "The physicians of 2019 come from the County Health Rankings of 2022, which republish those of the Area Health "
+        "Resources Files; a county without physicians cannot be told from one that is not reported."
+    ),
+    estimate=estimate_substitute,
+    explain=explain_substitute,
+)

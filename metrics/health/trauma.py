@@ -9,11 +9,12 @@ import polars as pl
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.health.poisson import bounds
-from metrics.predictor import Metric, Predictor, Series
+from metrics.predictor import Metric, Predictor, Series, Substitute
 from metrics.shared import CONNECTICUT, WONDER_CONNECTICUT
 from schemas.errors import InputError
 from schemas.estimate import empty
 from schemas.labels import ALL, RACE_ETHNICITY
+from schemas.vintages import RENAMED_COUNTIES, RENAMED_SINCE
 
 METRIC: Final = "rate_injury_death"
 
@@ -67,15 +68,10 @@ PREDICTOR = Predictor(
     ),
 )
 
-# The County Health Rankings of 2022 hold the pool 2016 to 2020. They are used only where somebody asks for it.
-SUBSTITUTE: Final = Series("chr", (2020,), ("rankings_injury_deaths_county", "spine"), levels=("county",))
-
 RELIABLE_FROM: Final = 20
 STRONG_BELOW: Final = 0.2
 MARGINAL_BELOW: Final = 0.4
 CONNECTICUT_STATE: Final = "09"
-# The source keeps codes that were replaced: listed code -> the code valid from that year on.
-RENAMED: Final[dict[str, tuple[int, str]]] = {"46113": (2015, "46102"), "02270": (2015, "02158")}
 # Areas dissolved before 2014, which the source lists without figures.
 DISSOLVED: Final = ("51515", "51560", "02201", "02232", "02280")
 # One area that became two; the source still reports the one.
@@ -151,7 +147,7 @@ def estimate(injury_deaths_county: pl.LazyFrame | None, spine: pl.LazyFrame | No
 def estimate_substitute(
     rankings_injury_deaths_county: pl.LazyFrame | None, spine: pl.LazyFrame | None, year: int
 ) -> pl.DataFrame:
-    """The overall rate from the County Health Rankings; sample `chr`. Not called unless `SUBSTITUTE` is switched on.
+    """The overall rate from the County Health Rankings; sample `chr`. Called only where `SUBSTITUTE` is on.
 
     Rates and bounds are rounded to one decimal; rates of fewer than 20 deaths are left out, as the first source does;
     the standard error is rate / sqrt(deaths), and bounds that the workbook does not have are computed from the count.
@@ -230,9 +226,9 @@ def _placed(rows: pl.DataFrame, counties: pl.DataFrame, year: int) -> pl.DataFra
     """
     valid = counties["code"].to_list()
     listed = rows["code"].unique().to_list()
-    new_code = {
-        old: new for old, (since, new) in RENAMED.items() if year >= since and new in valid and new not in listed
-    }
+    # The source keeps codes that were replaced.
+    replacing = RENAMED_COUNTIES if year >= RENAMED_SINCE else {}
+    new_code = {old: new for old, new in replacing.items() if new in valid and new not in listed}
     rows = rows.with_columns(source_code=pl.col("code")).with_columns(pl.col("code").replace(new_code))
     if year >= SPLIT_FROM:
         parts = [part for part in SPLIT_INTO if part in valid and part not in listed]
@@ -243,7 +239,7 @@ def _placed(rows: pl.DataFrame, counties: pl.DataFrame, year: int) -> pl.DataFra
                 *(split.with_columns(pl.lit(part).alias("code")) for part in parts),
             ]
         )
-    replaced = pl.col("source_code").is_in([*DISSOLVED, *RENAMED]) & pl.col("rate").is_null()
+    replaced = pl.col("source_code").is_in([*DISSOLVED, *RENAMED_COUNTIES]) & pl.col("rate").is_null()
     stray = rows.filter(~pl.col("code").is_in(valid), pl.col("state") != CONNECTICUT_STATE, ~replaced)
     if stray.height:
         codes = ", ".join(sorted(stray["source_code"].unique().to_list()))
@@ -370,7 +366,21 @@ def _explain(cell: Cell, year: int, deaths: pl.LazyFrame, spine: pl.LazyFrame, t
                 cells.filter(pl.col("rate").is_not_null()).height,
             ),
             Step("counties of the year that the export has", cells.height, cells["source_code"].drop_nulls().len()),
+            Step("of them, the row of this county", cells["source_code"].drop_nulls().len(), source.height),
         ),
         decisions=tuple(decisions),
         notes=tuple(notes),
     )
+
+
+# The County Health Rankings of 2022 hold the pool 2016 to 2020. They are used only where somebody asks for it.
+SUBSTITUTE: Final = Substitute(
+    series=Series("chr", (2020,), ("rankings_injury_deaths_county", "spine"), levels=("county",)),
+    source="chr",
+    note=(
+        "The figures of 2020 come from the County Health Rankings of 2022, which republish deaths and rates of the "
+        "same pool of years (2016 to 2020); single bounds may be off by 0.1."
+    ),
+    estimate=estimate_substitute,
+    explain=explain_substitute,
+)

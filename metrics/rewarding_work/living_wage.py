@@ -227,7 +227,8 @@ def explain(
     """The account of one figure: its wage cells, the living wage with its price factor, the rules applied.
 
     `inputs` has one row per wage cell: state, county, ownership, naics, weekly_wage, establishments, employment,
-    disclosed, weight (share in the mean; null if the cell has no pay).
+    disclosed, weight (share in the mean; null if the cell has no pay), and the county's living wage if there is one:
+    hourly_wage, price_factor, living_wage (a week's, in dollars of the year).
     """
     counties = county_list(spine)
     here = (pl.col("state") == cell.state) & (pl.col("county") == cell.geo)
@@ -243,6 +244,9 @@ def explain(
         *("state", "county", "ownership", "naics", "weekly_wage", "establishments", "employment", "disclosed"),
         weight=pl.when(paid).then(1 / paid.sum()),
     )
+    # Every wage cell shows the living wage it is measured by, so that the figure follows from the rows alone.
+    standard = wage.select("hourly_wage", pl.col("factor").alias("price_factor"), "living_wage")
+    inputs = inputs.join(standard, how="cross") if standard.height else inputs
     on_list = _on_list("wage cells", qcew_county, counties)
     return Explanation(
         formula=_formula(parts, wage, ratio),

@@ -55,7 +55,7 @@ class Vintage:
     """One edition of a source: a folder of the raw store (`raw/<source>/<key>/`).
 
     `data_years` are the data years that are computed from it. `published` is the agency's release date or month, where
-    known (ISO text).
+    known (ISO text). `page` and `recipe` take the place of the source's where an edition lies elsewhere.
     """
 
     key: str
@@ -63,6 +63,8 @@ class Vintage:
     data_years: tuple[int, ...]
     published: str | None = None
     note: str = ""
+    page: str | None = None
+    recipe: str | None = None
 
 
 @dataclass(frozen=True)

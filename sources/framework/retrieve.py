@@ -353,14 +353,16 @@ class Retrieval:
                 parts.append(f"Set {setting} to have it fetched, or fetch it yourself:")
         names = ", ".join(w.name for w in missing)
         accepted = sorted({name for w in missing for name in w.accept})
-        parts.append(f"Fetch {names} ({source.dataset}, {source.agency}) from {source.landing_page}.")
+        edition = source.vintage(vintage)
+        page = edition.page or source.landing_page
+        parts.append(f"Fetch {names} ({source.dataset}, {source.agency}) from {page}.")
         addresses = [w.url for w in missing if w.url and w.declared.link is None]
         if addresses:
             parts.append(f"Address: {addresses[0]}{' and the like' if len(addresses) > 1 else ''}.")
-        if source.recipe:
-            parts.append(source.recipe)
-        if note := source.vintage(vintage).note:
-            parts.append(note)
+        if recipe := source.recipe if edition.recipe is None else edition.recipe:
+            parts.append(recipe)
+        if edition.note:
+            parts.append(edition.note)
         if accepted:
             parts.append(f"Also accepted as: {', '.join(accepted)}.")
         inbox = self.store.root / "inbox" / source.key

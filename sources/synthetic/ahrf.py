@@ -27,7 +27,7 @@ def write(root: Path, world: World) -> None:
         years = tuple(release.physicians)
         if not set(years) & set(world.years):
             continue
-        codes, columns = _columns(world, release)
+        codes, figures = columns(world, release)
         name = SOURCE.vintage(release.key).files[0].name
         path = root / SOURCE.key / release.key / name
         if release.key == RELEASES[0].key:
@@ -35,20 +35,20 @@ def write(root: Path, world: World) -> None:
                 release.state: [c[:2] for c in codes],
                 release.county: [c[2:] for c in codes],
             }
-            numbers = {k: [None if v is None else float(v) for v in values] for k, values in columns.items()}
+            numbers = {k: [None if v is None else float(v) for v in values] for k, values in figures.items()}
             write_zip(path, {f"DATA/{release.table}.sas7bdat": sas7bdat({**texts, **numbers})})
         else:
-            header = ["fips_st_cnty", release.state, release.county, *columns]
+            header = ["fips_st_cnty", release.state, release.county, *figures]
             cells = [[c, c[:2], c[2:]] for c in codes]
             lines = [
                 ",".join([*first, *("" if v is None else str(v) for v in row)])
-                for first, row in zip(cells, zip(*columns.values(), strict=True), strict=True)
+                for first, row in zip(cells, zip(*figures.values(), strict=True), strict=True)
             ]
             csv = "\r\n".join([",".join(header), *lines]) + "\r\n"
             write_zip(path, {f"{path.stem}/{release.table}.csv": csv.encode("latin-1")})
 
 
-def _columns(world: World, release: Release) -> tuple[list[str], dict[str, list[int | None]]]:
+def columns(world: World, release: Release) -> tuple[list[str], dict[str, list[int | None]]]:
     """Codes of the release, and physicians and population of each year (null: not in the year)."""
     figures: dict[int, dict[str, int]] = {}
     for year in release.physicians:
@@ -60,12 +60,12 @@ def _columns(world: World, release: Release) -> tuple[list[str], dict[str, list[
             figures[year][VALDEZ_CORDOVA] = 9_000
     codes = sorted({c for f in figures.values() for c in f} | {*TERRITORIES, *SUCCESSORS, VALDEZ_CORDOVA})
     draws = dict(zip(codes, world.rng(SOURCE.key).integers(55, 190, len(codes)).tolist(), strict=True))
-    columns: dict[str, list[int | None]] = {}
+    found: dict[str, list[int | None]] = {}
     for year, now in figures.items():
         doctors = [now[c] * draws[c] // (100 * PEOPLE_PER_PHYSICIAN) if c in now else None for c in codes]
-        columns[release.physicians[year]] = doctors
-        columns[release.population[year]] = [now.get(c) for c in codes]
-    return codes, columns
+        found[release.physicians[year]] = doctors
+        found[release.population[year]] = [now.get(c) for c in codes]
+    return codes, found
 
 
 def _code(code: str) -> str:

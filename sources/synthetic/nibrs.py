@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from schemas.justice import ETHNICITIES, FONDLING, PERSONS, PROPERTY, RACES, SOCIETY_IN_FAMILIES
-from sources.nibrs import COUNTIES, HEADER, HEADER_VINTAGE, SOURCE, YEARS, arrest_files, offense_file
+from sources.nibrs import COUNTIES, HEADER, HEADER_VINTAGE, MONTHS, SOURCE, YEARS, arrest_files, offense_file
 from sources.synthetic.world import NOT_A_PLACE, World
 
 CITY: Final = "city"
@@ -36,6 +36,9 @@ SILENT_PERCENT: Final = {2021: 30, 2022: 20, 2023: 12}
 # The first agency of every so many has the trait.
 WITHOUT_COUNTY_EVERY: Final = 41
 WITHOUT_POPULATION_EVERY: Final = 53
+WITHOUT_MONTHS_EVERY: Final = 41
+# Of the agencies without records, these say that they reported all year: nothing happened there.
+QUIET_EVERY: Final = 4
 TWO_COUNTIES_EVERY: Final = 17
 ARRESTS_NONE_EVERY: Final = 13
 UNLISTED_ORI: Final = "NC9999900"
@@ -100,6 +103,8 @@ def _header(world: World, year: int, listed: pl.DataFrame) -> pl.DataFrame:
     names = {state.code: state.name.lower() for state in world.states} | {"56": "wyoming v2"}
     number = pl.col("number")
     without = (number % WITHOUT_COUNTY_EVERY == 0) | (pl.col("kind") == "tribal")
+    reports = pl.col("ori").is_in(_reporting(world, year, listed)["ori"].to_list())
+    months = pl.when(reports | (number % QUIET_EVERY == 0)).then(12.0).otherwise(0.0)
     second = pl.when(number % TWO_COUNTIES_EVERY == 0).then("second")
     rows = listed.select(
         "ori",
@@ -110,6 +115,7 @@ def _header(world: World, year: int, listed: pl.DataFrame) -> pl.DataFrame:
         pl.col("kind").alias("agency_indicator"),
         pl.when(pl.col("kind") == CITY).then(pl.lit("Y")).otherwise(pl.lit("N")).alias("core_city"),
         pl.when(number % WITHOUT_POPULATION_EVERY != 0).then(pl.col("persons").cast(pl.Float64)).alias("population"),
+        pl.when(number % WITHOUT_MONTHS_EVERY != 0).then(months).alias(MONTHS),
         pl.when(~without).then("county").alias(COUNTIES[0]),
         pl.when(~without).then(second).alias(COUNTIES[1]),
         *(pl.lit(None, pl.String).alias(c) for c in COUNTIES[2:]),

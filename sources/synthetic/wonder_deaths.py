@@ -18,6 +18,7 @@ import polars as pl
 from sources.synthetic.files import write_bytes
 from sources.synthetic.wonder_export import export
 from sources.synthetic.world import World
+from sources.wonder.query import Group
 from sources.wonder_deaths import (
     LAST_BRIDGED,
     RELIABLE_FROM,
@@ -51,28 +52,29 @@ def write(root: Path, world: World) -> None:
     """One export a year to 2020, five after."""
     names = _names(world)
     for year in (y for y in world.years if y in YEARS):
-        first, last = pool(year)
-        people = pl.concat([world.people(LAYER, y) for y in range(first, last + 1)])
-        people = people.group_by("state", "code").agg(pl.col("persons").sum()).sort("state", "code")
-        codes = (people["state"] + people["code"]).to_list()
-        persons = np.array(people["persons"].to_list())
-        rates = world.rng(SOURCE).integers(*RATE, len(codes))
         for group in groups(year):
-            share = SHARES.get(group.subgroup, 1.0)
-            exposed = np.rint(persons * share).astype(np.int64)
-            deaths = world.rng(SOURCE, year, group.name).poisson(exposed * rates / 100_000)
-            rows = [
-                (names[code], code, _row(int(d), int(n), year))
-                for code, d, n in zip(codes, deaths, exposed, strict=True)
-            ]
+            figures = drawn(world, year, group)
+            rows = [(names[code], code, _row(deaths, exposed, year)) for code, deaths, exposed in figures]
             if year <= LAST_BRIDGED:
                 rows += [(name, code, ["Missing"] * 6) for code, name in DISSOLVED.items()]
             recipe = query(year, group)
-            total = _row(int(deaths.sum()), int(exposed.sum()), year)
+            total = _row(sum(deaths for _, deaths, _ in figures), sum(exposed for _, _, exposed in figures), year)
             content = export(
                 recipe, BRIDGED if year <= LAST_BRIDGED else SINGLE, sorted(rows, key=lambda r: r[1]), total
             )
             write_bytes(root / SOURCE / str(year) / recipe.file, content)
+
+
+def drawn(world: World, year: int, group: Group) -> list[tuple[str, int, int]]:
+    """Code, deaths and person-years of a group in the pool of years that ends with `year`, nothing withheld."""
+    first, last = pool(year)
+    people = pl.concat([world.people(LAYER, y) for y in range(first, last + 1)])
+    people = people.group_by("state", "code").agg(pl.col("persons").sum()).sort("state", "code")
+    codes = (people["state"] + people["code"]).to_list()
+    rates = world.rng(SOURCE).integers(*RATE, len(codes))
+    exposed = np.rint(np.array(people["persons"].to_list()) * SHARES.get(group.subgroup, 1.0)).astype(np.int64)
+    deaths = world.rng(SOURCE, year, group.name).poisson(exposed * rates / 100_000)
+    return list(zip(codes, deaths.tolist(), exposed.tolist(), strict=True))
 
 
 def _names(world: World) -> dict[str, str]:
