@@ -1,73 +1,102 @@
-"""A release of national size for the explorer: the reference's published figures under this project's declarations."""
+"""A release of national size for the explorer, and a browser to open it with."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+import pytest
 from published_reference import GROUP_SAMPLE, all_estimates, spines
 
 from metrics.catalog import catalog
-from metrics.predictor import complete
-from outputs.about import SYNTHETIC_NOTICE, ReleaseMeta
-from outputs.files import FILES
-from outputs.long import LongFiles, long_years
+from outputs.about import ReleaseMeta
+from outputs.explorer import write_explorer
+from outputs.files import FILES, choices
+from outputs.long import long_years
 from outputs.suppress import for_release
 from outputs.wide import assemble, universe
 from outputs.write import write_parquet
-from schemas.estimate import KEY
+from pipelines.explore import server_for
 
 META = ReleaseMeta("live", "test")
+FORSYTH, GUILFORD, WINSTON_SALEM = "37067", "37081", "3775000"
 
 
 def national_estimates(raw: Path) -> pl.DataFrame:
-    """Every cell that the catalog declares for every county and city, with the reference's figure where there is one.
+    """The reference's published figures under this project's declarations: what the catalog publishes of them.
 
-    Cells that the reference leaves blank, or whose file is not at hand, get the reason that fits neither of them badly.
+    The reference gives no reason for a blank; such rows get one from the closed list, since `Estimate` asks for it.
     """
-    declared = {m.column: e.predictor for e in catalog().values() for m in e.predictor.metrics}
-    figures = all_estimates(raw).filter(pl.col("value").is_not_null() & pl.col("metric").is_in(list(declared)))
-    # Figures that the reference's group files repeat; the group's own rows take the sample of the predictor.
-    stands_for = pl.when(pl.col("metric").str.contains("debt")).then(pl.lit("debt_in_america"))
-    stands_for = stands_for.when(pl.col("metric").str.contains("transit|transport")).then(pl.lit("cnt_ht"))
-    repeated = (pl.col("sample") == GROUP_SAMPLE) & stands_for.is_not_null()
-    figures = figures.filter(~(repeated & (pl.col("subgroup_type") == "all"))).with_columns(
-        pl.when(repeated).then(stands_for).otherwise("sample").alias("sample")
+    figures = all_estimates(raw)
+    # Its group files repeat figures for everyone; their other rows take the sample of the predictor.
+    stands_for = (
+        pl.when(pl.col("metric").str.contains("debt"))
+        .then(pl.lit("debt_in_america"))
+        .when(pl.col("metric").str.contains("transit|transport"))
+        .then(pl.lit("cnt_ht"))
     )
-    figures = figures.with_columns(pl.col("quality").fill_null(3))
+    borrowed = (pl.col("sample") == GROUP_SAMPLE) & stands_for.is_not_null()
+    ratio = pl.col("metric").str.starts_with("ratio_") & pl.col("denominator").is_not_null()
+    figures = figures.filter(~(borrowed & (pl.col("subgroup_type") == "all"))).with_columns(
+        pl.when(borrowed).then(stands_for).otherwise("sample").alias("sample"),
+        pl.when(ratio & (pl.col("denominator") > 0))
+        .then(pl.col("numerator") / pl.col("denominator"))
+        .when(~ratio)
+        .then("value")
+        .alias("value"),
+    )
+    there = pl.col("value").is_not_null()
+    figures = figures.with_columns(
+        *(pl.when(there).then(c).alias(c) for c in ("lb", "ub")),
+        pl.when(there).then(pl.col("quality").fill_null(3)).alias("quality"),
+        pl.when(~there).then(pl.lit("not defined by method")).alias("reason"),
+    )
+    published = pl.concat([choices(file, catalog()) for file in FILES]).unique()
+    figures = figures.join(published, on=["metric", "year", "sample"], how="semi")
+    places = pl.concat(
+        [frame.with_columns(pl.lit(year, pl.Int32).alias("year")) for year, frame in spines(raw).items()]
+    )
+    return figures.join(places, on=["year", "level", "state", "geo"], how="semi")
+
+
+def write_national(raw: Path, folder: Path) -> Path:
+    """The files of such a release that the explorer reads (long file, overall files), and the explorer."""
     by_year = spines(raw)
-    parts = []
-    for entry in catalog().values():
-        predictor = entry.predictor
-        columns = [m.column for m in predictor.metrics]
-        for year in predictor.years:
-            spine = by_year[year]
-            mine = figures.filter((pl.col("year") == year) & pl.col("metric").is_in(columns))
-            mine = mine.join(spine, on=["level", "state", "geo"], how="semi")
-            filled = complete(mine.drop("year"), predictor, year, spine)
-            keys = [c for c in KEY if c != "year"]
-            parts.append(filled.join(expected(predictor, year, spine), on=keys, how="semi"))
-    return pl.concat(parts)
-
-
-def expected(predictor, year: int, spine: pl.DataFrame) -> pl.DataFrame:
-    from metrics.predictor import expected_keys
-
-    return expected_keys(predictor, year, spine).drop("year")
-
-
-def write_national(raw: Path, folder: Path, *, synthetic: bool = False) -> Path:
-    """The files of such a release that the explorer reads: the long file and the two overall files."""
-    by_year = spines(raw)
-    here = {key: entry for key, entry in catalog().items()}
     estimates = for_release(national_estimates(raw).lazy())
     (folder / "parquet").mkdir(parents=True)
-    long = LongFiles(folder / "estimates.csv.gz", folder / "estimates.parquet")
-    long.write(long_years(estimates, by_year, here))
-    notice = SYNTHETIC_NOTICE if synthetic else ""
-    long.close({"release": "national-test", "synthetic": str(synthetic).lower(), "notice": notice})
+    long = folder / "estimates.parquet"
+    frame = pl.concat(long_years(estimates, by_year, catalog()))
+    write_parquet(frame, long, {"release": "national-test", "synthetic": "false", "notice": ""})
     for file in FILES:
         if file.overall:
-            frame = assemble(file, pl.scan_parquet(long.parquet), universe(by_year, file.level), here).frame
-            write_parquet(frame, folder / f"parquet/{file.stem}.parquet", {})
+            wide = assemble(file, pl.scan_parquet(long), universe(by_year, file.level), catalog()).frame
+            write_parquet(wide, folder / f"parquet/{file.stem}.parquet", {})
+    write_explorer(folder, META)
     return folder
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder while it is served as `mobility explore` serves it."""
+    with server_for(folder, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def chromium() -> str:
+    """Path of a Chromium or Chrome of this machine; without one the tests skip, or fail where `CI` is set."""
+    for name in (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"):
+        if name and (found := shutil.which(name)):
+            return found
+    message = "no Chromium on the PATH (Debian: apt-get install chromium); set CHROMIUM to one"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)

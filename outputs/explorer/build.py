@@ -16,7 +16,7 @@ from metrics.predictor import Entry
 from outputs.about import SYNTHETIC_NOTICE, ReleaseMeta
 from outputs.explorer.catalog import site_catalog
 from outputs.explorer.figures import dump, metric_files, place_files, placed
-from outputs.explorer.layout import blocks, positions
+from outputs.explorer.layout import Block, blocks, positions
 from outputs.explorer.medians import medians
 from outputs.explorer.peers import peers
 from outputs.explorer.states import POSTAL, REGION
@@ -69,11 +69,11 @@ def _index(places: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_explorer(folder: Path, meta: ReleaseMeta, *, entries: Mapping[str, Entry] | None = None) -> Path:
-    """Write `explorer/` into a release's folder and return its path.
+def write_explorer(folder: Path, meta: ReleaseMeta, *, entries: Mapping[str, Entry] | None = None) -> None:
+    """Write `explorer/` into a release's folder.
 
-    `folder` holds `estimates.parquet` and, for populations, the overall wide files as Parquet. `meta` names the sources.
-    `entries` is the catalog. Raises `ExplorerError` if the folder is no release.
+    `folder` holds `estimates.parquet` and, for populations, the overall wide files as Parquet. `meta` names the
+    sources. `entries` is the catalog. Raises `ExplorerError` if the folder is no release.
     """
     entries = catalog() if entries is None else entries
     path = folder / LONG_FILE
@@ -100,7 +100,6 @@ def write_explorer(folder: Path, meta: ReleaseMeta, *, entries: Mapping[str, Ent
         dump(site / "data/metric" / name, content)
     _write_medians(site, overall, listed, by_year)
     dump(site / "data/catalog.json", site_catalog(here, listed, meta, facts))
-    return site
 
 
 def write_pages(site: Path, facts: Mapping[str, Any]) -> None:
@@ -135,10 +134,8 @@ def _facts(path: Path, meta: ReleaseMeta) -> dict[str, Any]:
 
 def _places_json(index: Mapping[Level, pl.DataFrame]) -> dict[str, Any]:
     both = pl.concat([frame.select("state", "state_name") for frame in index.values()]).drop_nulls().unique()
-    states = {
-        code: [name, POSTAL.get(code, ""), REGION.get(code, "")] for code, name in both.sort("state").iter_rows()
-    }
-    listed = {
+    states = {code: [name, POSTAL.get(code, ""), REGION.get(code, "")] for code, name in both.sort("state").iter_rows()}
+    listed: dict[str, Any] = {
         level: {
             "id": frame["geoid"].to_list(),
             "name": frame["name"].to_list(),
@@ -154,7 +151,7 @@ def _places_json(index: Mapping[Level, pl.DataFrame]) -> dict[str, Any]:
 def _write_places(
     site: Path,
     figures: pl.LazyFrame,
-    listed: list[Any],
+    listed: list[Block],
     pairs: frozenset[str],
     index: Mapping[Level, pl.DataFrame],
 ) -> None:
@@ -165,7 +162,7 @@ def _write_places(
 
 
 def _write_medians(
-    site: Path, overall: pl.DataFrame, listed: list[Any], by_year: Mapping[Level, pl.DataFrame]
+    site: Path, overall: pl.DataFrame, listed: list[Block], by_year: Mapping[Level, pl.DataFrame]
 ) -> None:
     """`medians/<scope>.json`: metric -> level -> year -> median, null where hidden. Pairs have no median."""
     content: dict[str, dict[str, dict[str, dict[str, float | None]]]] = {}

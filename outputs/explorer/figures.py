@@ -15,14 +15,14 @@ A part that says nothing is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from outputs.explorer.layout import CELL, Block
-from schemas.labels import REASONS
+from schemas.labels import REASONS, Level
 
 REASON_INDEX: Final = {reason: i for i, reason in enumerate(REASONS)}
 NO_REASON: Final = -1
@@ -125,7 +125,7 @@ def place_files(
 
 
 def metric_files(
-    figures: pl.DataFrame, listed: list[Block], order: dict[str, dict[str, int]], pairs: frozenset[str]
+    figures: pl.DataFrame, listed: list[Block], order: Mapping[Level, Mapping[str, int]], pairs: frozenset[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Path and content of each metric-year's file: `i` (places, as positions in the list of places) and the parts.
 

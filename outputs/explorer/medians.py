@@ -16,7 +16,7 @@ RULE: Final = (
 
 
 def weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
-    """The reference's median (Hmisc `wtd.quantile`, default type): position 1 + (n - 1) / 2 in the cumulated weights."""
+    """The reference's median (Hmisc `wtd.quantile`, default type): position 1 + (n - 1) / 2 in cumulated weights."""
     order = np.argsort(values, kind="stable")
     values, cumulated = values[order], np.cumsum(weights[order])
     position = 1 + (cumulated[-1] - 1) * 0.5
@@ -36,14 +36,15 @@ def medians(figures: pl.DataFrame) -> pl.DataFrame:
     both = pl.concat([counted.with_columns(pl.lit("US").alias("scope")), counted.with_columns(scope=pl.col("state"))])
     rows = []
     for key, part in both.partition_by("scope", "metric", "year", as_dict=True, maintain_order=False).items():
-        people = part["population"].sum()
-        there = part.filter(pl.col("value").is_not_null())
-        missing = round((people - there["population"].sum()) / people, 4)
-        weak = round(there.filter(pl.col("quality") == 3)["population"].sum() / people, 4)
+        values, weights = part["value"].to_numpy(), part["population"].to_numpy().astype(np.float64)
+        there = ~np.isnan(values)
+        weak = (part["quality"] == 3).fill_null(False).to_numpy()
+        missing_share = round(float(weights[~there].sum() / weights.sum()), 4)
+        weak_share = round(float(weights[weak].sum() / weights.sum()), 4)
         median = None
-        if there.height and missing + weak <= HIDDEN_ABOVE:
-            found = weighted_median(there["value"].to_numpy(), there["population"].to_numpy().astype(float))
-            median = round(found, 4)
+        # Both shares have four digits: added as whole ten-thousandths, 0.15 exactly is not above 0.15.
+        if there.any() and round((missing_share + weak_share) * 1e4) <= round(HIDDEN_ABOVE * 1e4):
+            median = round(weighted_median(values[there], weights[there]), 4)
         rows.append((*key, median))
     schema = {"scope": pl.String, "metric": pl.String, "year": pl.Int32, "median": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("scope", "metric", "year")

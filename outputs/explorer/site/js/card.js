@@ -225,7 +225,8 @@ export class Card {
       const groups = this.groupsOf(shown.kind);
       const field = choice(groups.map((g) => [g, g === EVERYONE ? "Everyone" : g]), shown.group, "Group over the years", (group) => this.set({ group, from: undefined, to: undefined }));
       /** @type {HTMLElement} */ (field.querySelector("select")).dataset.control = "group";
-      second.prepend(field);
+      second.classList.add("with-choice");
+      second.append(field);
     }
     const several = new Set(years.filter((row) => row.figure.value !== null).map((row) => row.figure.year)).size;
     if (several > 0) second.append(yearChart(this.metric, years, this.metric.breaks, { width: half, interval: shown.interval, year: shown.year }));

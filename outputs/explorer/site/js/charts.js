@@ -79,6 +79,11 @@ function tickFormat(metric) {
 function named(svg, label) {
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
+  // The library names the groups inside, too; in a picture with a text of its own that is not allowed.
+  for (const group of svg.querySelectorAll("g[aria-label]")) {
+    group.setAttribute("data-mark", group.getAttribute("aria-label") ?? "");
+    group.removeAttribute("aria-label");
+  }
   return svg;
 }
 

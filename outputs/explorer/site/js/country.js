@@ -1,7 +1,7 @@
 // One metric and year everywhere: on a map, and ranked.
 /** @import {Catalog, Figure, Level, Metric, Place} from "./types.d.ts" */
 import { catalog, figureAt, medians, metricFile, places, table } from "./data.js";
-import { badge, byId, choice, element, fail, profileLink } from "./page.js";
+import { WEAK, badge, byId, choice, element, fail, picture, profileLink } from "./page.js";
 import { searchField } from "./search.js";
 import { areaRemark, fullName, intervalText, number, shortName, valueText } from "./words.js";
 
@@ -46,6 +46,7 @@ class CountryPage {
     this.mark = asked.get("place") ?? "";
     this.page = 0;
     /** @type {Row[]} */ this.rows = [];
+    /** @type {number | null} */ this.median = null;
   }
 
   /** Levels, and years with a table, that the metric has; settings that it lacks are replaced. */
@@ -93,7 +94,7 @@ class CountryPage {
   controls(years) {
     const { all } = this;
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.control : undefined;
-    const select = /** @type {HTMLSelectElement} */ (element("select", { "data-control": "metric", onchange: () => this.set({ metric: select.value }) }));
+    const select = /** @type {HTMLSelectElement} */ (element("select", { id: "metric", "data-control": "metric", onchange: () => this.set({ metric: select.value }) }));
     for (const predictor of all.predictors) {
       const group = element("optgroup", { label: predictor.title });
       for (const name of predictor.metrics) group.append(element("option", { value: name, selected: name === this.metric }, all.metrics[name].title));
@@ -111,7 +112,7 @@ class CountryPage {
     const states = new Map([...this.listed.county, ...this.listed.place].map((p) => [p.state, p.stateName]));
     const box = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox", checked: this.weak, onchange: () => this.set({ weak: box.checked }) }));
     byId("controls").replaceChildren(
-      element("label", { class: "field" }, "Metric", select),
+      element("div", { class: "field" }, element("label", { for: "metric" }, "Metric"), select),
       named(choice(levels, this.level, "Places", (level) => this.set({ level: /** @type {Level} */ (level) })), "level"),
       named(choice(years.map((y) => /** @type {[string, string]} */ ([String(y), String(y)])).reverse(), String(this.year), "Year", (year) => this.set({ year: Number(year) })), "year"),
       named(choice([["", "All states"], ...[...states].sort((a, b) => d3.ascending(a[1], b[1]))], this.state, "State", (state) => this.set({ state })), "state"),
@@ -200,7 +201,7 @@ class CountryPage {
     }
     const outline = svg.selectAll(".found");
     if (level === "county") outline.raise();
-    byId("map").replaceChildren(this.legend(metric, scale), this.finder(), svg.node(), tip);
+    byId("map").replaceChildren(element("div", { class: "map-head" }, this.finder(), this.legend(metric, scale)), svg.node(), tip);
     this.notes(counties, figures, year);
   }
 
@@ -232,7 +233,7 @@ class CountryPage {
       : [];
     const top = scale ? `to ${number(metric, d3.max(this.counted, (/** @type {Row} */ r) => r.figure.value))}` : "";
     return element(
-      "figcaption",
+      "div",
       { class: "legend" },
       scale && element("span", {}, element("span", { class: "classes" }, ...classes), top),
       swatch(`background:${WEAK_FILL}`, this.weak ? "" : "Weak figure"),
@@ -282,6 +283,7 @@ class CountryPage {
     const blank = this.shown.filter((row) => row.figure.value === null).length;
     const words = this.level === "county" ? "counties" : "cities";
     const median = (await medians(this.state || "US").catch(() => null))?.[this.metric]?.[this.level]?.[String(this.year)] ?? null;
+    this.median = median;
     const where = this.state ? (this.shown[0]?.place.stateName ?? "the state") : "the nation";
     byId("rank-note").textContent =
       `${d3.format(",")(rows.length)} of ${d3.format(",")(this.shown.length)} ${words} ranked. ` +
@@ -298,27 +300,25 @@ class CountryPage {
   rankPage(metric, rows, pages) {
     const { all } = this;
     const start = this.page * PER_PAGE;
-    const [low, high] = d3.extent(rows, (/** @type {Row} */ r) => r.figure.value);
-    const from = low >= 0 ? 0 : low;
+    const scale = d3.scaleLinear(d3.extent(rows, (/** @type {Row} */ r) => r.figure.value), [8, 292]);
     const turn = (/** @type {number} */ by, /** @type {string} */ text) =>
       element("button", { type: "button", disabled: this.page + by < 0 || this.page + by >= pages, onclick: () => { this.page += by; this.rankPage(metric, rows, pages); } }, text);
     const order = choice([["high", "Highest first"], ["low", "Lowest first"]], this.order, "Order", (value) => this.set({ order: value }));
     const body = rows.slice(start, start + PER_PAGE).map((row, i) => {
       const { place, figure } = row;
-      const share = high > from ? (100 * (/** @type {number} */ (figure.value) - from)) / (high - from) : 0;
       return element(
         "tr",
         { class: [figure.quality === 3 ? "weak" : "", place.id === this.mark ? "mark" : ""].join(" ").trim() || null, "data-id": place.id },
         element("td", { class: "number" }, String(start + i + 1)),
         element("th", { scope: "row" }, element("a", { href: profileLink(place) }, shortName(place))),
         element("td", { class: "number" }, valueText(metric, figure)),
-        element("td", { class: "wide optional" }, element("span", { class: "bar", style: `width:${Math.max(0.5, share)}%` })),
+        element("td", { class: "wide optional" }, this.strip(figure, scale)),
         element("td", { class: "number optional" }, intervalText(metric, figure)),
         element("td", {}, badge(all, figure.quality)),
       );
     });
     const head = ["Rank", "Place", "Value", "", "Interval", "Quality"].map((text) =>
-      element("th", { scope: "col", class: [text === "Interval" || text === "" ? "optional" : "", text === "Value" || text === "Interval" || text === "Rank" ? "number" : ""].join(" ").trim() || null }, text || element("span", { class: "visually-hidden" }, "Bar")),
+      element("th", { scope: "col", class: [text === "Interval" || text === "" ? "optional" : "", text === "Value" || text === "Interval" || text === "Rank" ? "number" : ""].join(" ").trim() || null }, text || this.scaleHead(metric, scale)),
     );
     byId("rank").replaceChildren(
       element("div", { class: "controls" }, order),
@@ -327,6 +327,26 @@ class CountryPage {
         : element("p", { class: "nothing" }, this.blankText()),
       element("div", { class: "pager" }, turn(-1, "Previous"), `Page ${this.page + 1} of ${pages}`, turn(1, "Next")),
     );
+  }
+
+  /** A figure on the line from the lowest to the highest, with its interval and the median. @param {Figure} figure @param {any} scale */
+  strip(figure, scale) {
+    const x = (/** @type {number} */ value) => Math.min(298, Math.max(2, scale(value))).toFixed(1);
+    const color = figure.quality === 3 ? WEAK : "#0b6aa8";
+    const middle = this.median === null ? "" : `<line x1="${x(this.median)}" x2="${x(this.median)}" y1="0" y2="18" stroke="#b8481a" stroke-width="1.5"/>`;
+    const span = figure.lb === null || figure.ub === null ? "" : `<line x1="${x(figure.lb)}" x2="${x(figure.ub)}" y1="9" y2="9" stroke="${color}" stroke-width="3" stroke-opacity="0.4"/>`;
+    const dot = `<circle cx="${x(/** @type {number} */ (figure.value))}" cy="9" r="5" fill="${figure.quality === 1 ? color : figure.quality === 2 ? "#a5c7de" : "#fff"}" stroke="${color}" stroke-width="1.7"/>`;
+    const svg = picture(300, `<line x1="2" x2="298" y1="9" y2="9" stroke="#e3e7e9"/>${middle}${span}${dot}`);
+    svg.setAttribute("viewBox", "0 0 300 18");
+    svg.setAttribute("height", "18");
+    return svg;
+  }
+
+  /** Lowest and highest value above the strips. @param {Metric} metric @param {any} scale */
+  scaleHead(metric, scale) {
+    const [low, high] = scale.domain();
+    const middle = this.median === null ? "" : element("span", { class: "middle" }, "red line: median");
+    return element("span", { class: "ends" }, element("span", {}, number(metric, low ?? null)), middle, element("span", {}, number(metric, high ?? null)));
   }
 
   /** Why nothing can be ranked. */

@@ -86,12 +86,21 @@ export async function copy(text) {
   }
 }
 
-/** Code and name sorted for a choice list: label and value. @param {[string, string][]} options @param {string} chosen @param {string} label @param {(value: string) => void} changed */
+let fields = 0;
+
+/**
+ * A choice list with its label.
+ * @param {[string, string][]} options value and text
+ * @param {string} chosen
+ * @param {string} label
+ * @param {(value: string) => void} changed
+ */
 export function choice(options, chosen, label, changed) {
+  const id = `field-${++fields}`;
   const select = /** @type {HTMLSelectElement} */ (
-    element("select", { onchange: () => changed(select.value) }, ...options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)))
+    element("select", { id, onchange: () => changed(select.value) }, ...options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)))
   );
-  return element("label", { class: "field" }, label, select);
+  return element("div", { class: "field" }, element("label", { for: id }, label), select);
 }
 
 /** @param {Place} place */

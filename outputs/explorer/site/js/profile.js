@@ -47,7 +47,8 @@ function changeCell(all, last, metric, place) {
   const told = verdict(from, last, metric, metric.breaks, place);
   const by = told.difference === null || metric.pair ? "" : `${differenceText(metric, told.difference).replace("percentage points", "points")}, `;
   const word = VERDICT_WORDS[told.kind];
-  return element("td", { class: "optional", title: told.why }, by ? by + word.toLowerCase() : word, element("small", {}, `since ${from.year}`));
+  const verdictWord = element("span", { class: `word ${told.kind}`, title: told.why }, by ? word.toLowerCase() : word);
+  return element("td", { class: "optional" }, by, verdictWord, element("small", {}, `since ${from.year}`));
 }
 
 /**
@@ -151,7 +152,7 @@ try {
         { class: "peers" },
         peers.length ? element("b", {}, "Peers: ") : "",
         ...peers.flatMap((peer, i) => [i ? ", " : "", element("a", { href: `profile.html?place=${peer.id}` }, shortName(peer))]),
-        peers.length ? ". " : "",
+        peers.length ? element("br") : "",
         element("small", { class: "weak-value" }, all.rules.peers),
       ),
       element("p", { class: "key" }, element("span", {}, picture(14, '<circle r="5.5" fill="#0b6aa8"/>'), "This place"), element("span", {}, picture(14, `<line y1="-6" y2="6" stroke="${MUTED}" stroke-width="1.6"/>`), "A peer (Strong or Marginal)"), element("span", {}, picture(14, '<path d="M0-5l6 9h-12z" fill="#b8481a"/>'), "National median")),

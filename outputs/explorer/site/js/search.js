@@ -6,7 +6,7 @@ import { fullName, kindOf, shortName } from "./words.js";
 const SHOWN = 8;
 
 /** @param {string} text */
-const plain = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
+const plain = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/['’]/g, "").replace(/[^a-z0-9]+/g, " ").trim();
 
 /**
  * Places that fit what was typed, best first: every word must begin a word of the name, state or code.
