@@ -44,6 +44,7 @@ bench: $(READY)  ## Measure speed and memory against named alternatives
 
 docs: $(READY)  ## Write the pages that are made from the code
 	$(BIN)/python -m outputs.deviations docs/deviations.md
+	$(BIN)/python -m outputs.rules.mistakes docs/mistakes.md
 
 lock:  ## Resolve the dependencies again (needs uv; writes no registry address)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --extra dev -o requirements.lock pyproject.toml

@@ -2,7 +2,7 @@
 
     python -m benchmarks [--runs 3] [--folder DIR] [--print]
 
-Takes about ten minutes. Nothing else should run meanwhile.
+Takes about twenty minutes. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def sample_commands(runs: int) -> str:
     return "\n".join([*lines, *(f"| {what} | {statistics.median(s):.1f} | {len(s)} |" for what, s in rows)])
 
 
-def survey(runs: int, folder: Path | None) -> str:
-    """The table of `benchmarks/survey.py`."""
-    arguments = ["--runs", str(runs), *(["--folder", str(folder)] if folder else [])]
+def table(script: str, runs: int, folder: Path | None) -> str:
+    """What one of the measuring scripts beside this one prints."""
+    own = ["--folder", str(folder / script)] if folder else []
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "survey.py"), *arguments],
+        [sys.executable, str(ROOT / "benchmarks" / f"{script}.py"), "--runs", str(runs), *own],
         check=True,
         capture_output=True,
         text=True,
@@ -94,7 +94,24 @@ are what counts: absolute times depend on the machine and on what else it does.
 "x scan" is the wall time over that of merely scanning and summing the same columns.
 
 ```
-{survey(options.runs, options.folder)}
+{table("survey", options.runs, options.folder)}
+```
+
+## Schools at national size
+
+Learning rates of all counties, cohorts and groups of one release, and homeless students of nine school years, both from
+the agencies' files as they lie in the raw store.
+
+```
+{table("schools", options.runs, options.folder)}
+```
+
+## A NIBRS year
+
+The .rds file is converted once, when it is first used; every build after that starts from its Parquet file.
+
+```
+{table("nibrs", options.runs, options.folder)}
 ```
 
 ## The sample

@@ -20,6 +20,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 ROOT = Path(__file__).resolve().parent.parent
 REPLICATES = 80
@@ -162,6 +166,11 @@ def share_scan_duckdb(folder: Path) -> None:
 
 def share_ours(folder: Path) -> object:
     """This project: PUMA sums in one pass, then allocation; bounds and degrees of freedom included."""
+    return share_bounds(folder).select(*KEY, "value", "se")
+
+
+def share_bounds(folder: Path) -> pl.DataFrame:
+    """All estimates of the share, as the project makes them."""
     import polars as pl
 
     from metrics.cells import Filter
@@ -173,14 +182,13 @@ def share_ours(folder: Path) -> object:
         Filter("in a household", pl.col("gq").is_in([1, 2, 5])),
     )
     spec = ShareSpec("share_employed", universe, pl.col("empstat") == 1)
-    found = share_estimates(
+    return share_estimates(
         pl.scan_parquet(folder / "persons.parquet"),
         pl.scan_parquet(folder / "allocation.parquet"),
         [spec],
         weights=PERSON_WEIGHTS,
         sample="acs1",
     )
-    return found.select(*KEY, "value", "se")
 
 
 def share_duckdb_puma_first(folder: Path) -> object:
@@ -265,6 +273,13 @@ def quantile_ours(folder: Path) -> object:
     """This project: hf3 quantiles with Woodruff bounds, no loop over areas."""
     import polars as pl
 
+    return quantile_bounds(folder).select(*KEY, "metric", "value", pl.col("woodruff_se").alias("se"))
+
+
+def quantile_bounds(folder: Path) -> pl.DataFrame:
+    """All estimates of the quantiles, as the project makes them."""
+    import polars as pl
+
     from metrics.cells import Filter
     from metrics.quantiles import QuantileSpec, quantile_estimates
     from metrics.replication import HOUSEHOLD_WEIGHTS
@@ -274,7 +289,7 @@ def quantile_ours(folder: Path) -> object:
         pl.col("hhincome") * pl.col("adjust"),
         {f"pctl_income_{p}": Fraction(p, 100) for p in (20, 50, 80)},
     )
-    found = quantile_estimates(
+    return quantile_estimates(
         pl.scan_parquet(folder / "households.parquet"),
         pl.scan_parquet(folder / "allocation.parquet"),
         spec,
@@ -282,7 +297,6 @@ def quantile_ours(folder: Path) -> object:
         sample="acs1",
         detail=True,
     )
-    return found.select(*KEY, "metric", "value", pl.col("woodruff_se").alias("se"))
 
 
 def quantile_join_and_loop(folder: Path) -> object:
@@ -426,6 +440,18 @@ def main() -> None:
             compared = "" if "scan" in name or name == ours else deviation(folder, name, ours)
             timed = f"{wall:.2f} ({best[name]:.2f})"
             print(f"{name:42}{timed:>16}{cpu:8.2f}{memory:7.2f}{wall / medians[floor][0]:8.2f}  {compared}")
+    print("-- one state, counties, against R's survey package")
+    for line in r_peer(folder):
+        print(line)
+
+
+def r_peer(folder: Path) -> list[str]:
+    """What `benchmarks/peer_r.py` found, or why it was left out."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks import peer_r
+
+    reason = peer_r.available()
+    return [f"left out: {reason}"] if reason else peer_r.compare(folder, peer_r.run_ours)
 
 
 if __name__ == "__main__":

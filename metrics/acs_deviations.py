@@ -40,6 +40,20 @@ def acs_deviations(
     )
 
 
+def zero_width(predictor: str) -> Deviation:
+    """Entry of a share with an interval: what becomes of it where everybody or nobody has the outcome."""
+    return Deviation(
+        id=f"{predictor}/zero-width",
+        kind="kept",
+        predictor=predictor,
+        reference="Where all records of a cell have the outcome, or none, replicates do not vary: both ends of the "
+        "interval are the share itself.",
+        ours="The same; such intervals are listed by a warning on the predictor's page.",
+        why="An interval without width looks certain, though it comes from a small sample.",
+        effect="Shares of exactly 0 or 1, in small cells of subgroups for the most part.",
+    )
+
+
 def _in_years(entry: Deviation, years: tuple[int, ...]) -> Deviation:
     if entry.rows is None:
         return entry
@@ -92,9 +106,11 @@ def _entries(predictor: str, *, five_year: bool, one_year: bool) -> list[Deviati
                 predictor=predictor,
                 reference="Allocates interviews of 2010 and 2011 in the 2014 5-year file by the codes of PUMAs of "
                 "2010, although they carry those of 2000: they are lost or fall on wrong areas.",
-                ours="These interviews are left out; the figures describe 2012 to 2014 and say so.",
+                ours="These interviews are left out, and the figures describe 2012 to 2014 and say so. If Geocorr's "
+                "tables of PUMAs of 2000 are at hand, the interviews are allocated by them, and it is 2010 to 2014.",
                 why="No crosswalk from PUMAs of 2000 to today's counties and places is part of the method.",
-                effect="All figures of the 2014 5-year file, values and intervals.",
+                effect="All figures of the 2014 5-year file, values and intervals. Without two of five years the "
+                "sample is 3/5 of the whole, and intervals are about 1.29 times as wide.",
             )
         )
     return entries

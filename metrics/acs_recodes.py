@@ -23,7 +23,8 @@ HOUSEHOLD_POPULATION: Final = Filter("living in a household (GQ 1, 2, 5)", pl.co
 
 def ages(first: int, last: int) -> Filter:
     """People of these ages, both included."""
-    return Filter(f"ages {first} to {last}", pl.col("age").is_between(first, last))
+    cases = ("age", frozenset(range(first, last + 1)))
+    return Filter(f"ages {first} to {last}", pl.col("age").is_between(first, last), cases)
 
 
 def _position(names: tuple[str, ...], label: str) -> pl.Expr:

@@ -82,6 +82,12 @@ def homes(households: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+COLUMNS: Final = frozenset(
+    {*PUMA_KEY, "gq", "vacancy", "hhwt", "adjust", "ownershp", "owncost", "rent", "rentgrs", "hhincome", "valueh"}
+)
+"""The columns of `acs1_households` that `homes` uses."""
+
+
 @dataclass(frozen=True, eq=False)
 class Tally:
     """Weights and records by pair of geography and PUMA (first axis, as in `Areas`), group (`GROUPS`) and level.

@@ -37,6 +37,9 @@ GEOCORR_COLUMNS: Final[dict[str, type[pl.DataType]]] = {
     "afact2": pl.Float64,
 }
 
+FORMER_PUMAS: Final = 2000
+"""Vintage of the PUMAs of interviews until 2011, which the 5-year files until 2015 hold."""
+
 ALLOCATION: Final[dict[str, type[pl.DataType]]] = {
     "level": pl.String,
     "state": pl.String,
@@ -51,7 +54,7 @@ ALLOCATION: Final[dict[str, type[pl.DataType]]] = {
     "quality_reference": pl.Int8,
     "n_pumas": pl.Int32,
 }
-"""Columns of the table `puma_allocation`, one row per (level, state, geo, puma)."""
+"""Columns of the table `puma_allocation`, one row per (level, state, geo, puma, puma_vintage)."""
 
 _GEO: Final = ["level", "state", "geo"]
 _PUERTO_RICO: Final = "72"
@@ -70,28 +73,70 @@ class Allocation:
     notes: dict[str, int]
 
 
+def has_former_pumas(year: int) -> bool:
+    """Whether the 5-year file that ends in `year` has interviews with PUMAs of 2000."""
+    return year - 4 <= 2011
+
+
+def without_former_pumas(allocation: pl.LazyFrame) -> pl.LazyFrame:
+    """The allocation of the PUMAs of the data year's own vintage, without those of 2000."""
+    return allocation.filter(pl.col("puma_vintage") != FORMER_PUMAS)
+
+
 def allocate(county_rows: pl.DataFrame, place_rows: pl.DataFrame, spine: pl.DataFrame, year: int) -> Allocation:
     """Turn tidy Geocorr rows into the allocation table of data year `year`.
 
     `county_rows` and `place_rows` are Geocorr's results as delivered, tidied: level ("county" | "place"), state
     (2 digits), geo (3 digits, or 5 for places; other places than the spine's, such as 99999, may be there), puma
-    (5 digits), puma_vintage (2010 | 2020; rows of the other vintage are left aside, so both files may be stacked),
-    population (people of the PUMA in the geography), afact, afact2 (4 decimals). Further columns are ignored.
-    `afact2` of places must be the delivered one: the reference's flags are derived from it. `spine` has level, state,
-    geo: the geographies of the year.
+    (5 digits), puma_vintage (2000 | 2010 | 2020; rows of a vintage that the year does not need are left aside, so all
+    files may be stacked), population (people of the PUMA in the geography), afact, afact2 (4 decimals). Further columns
+    are ignored. `afact2` of places must be the delivered one: the reference's flags are derived from it. `spine` has
+    level, state, geo: the geographies of the year.
 
     What happens: Puerto Rico leaves; county codes are brought to those of the year; Connecticut's former counties make
     way for the planning regions (2020 PUMAs); only places of the spine stay; rows with a factor of zero are dropped;
     a place's `afact2` is recomputed within state and place (Geocorr 2018 worked it out across states; a registered
     deviation) and the quality follows from sum_products = sum(afact * afact2).
 
+    If there are rows of PUMAs of 2000, and the year's 5-year file has interviews in them (`has_former_pumas`), they
+    stand beside the others. Quality is a property of a geography and its period: theirs is that of the year's PUMAs.
+
     Returns the table (columns and types of `ALLOCATION`, sorted) and counts: `puerto_rico`, `outside_spine_states`,
     `places_not_listed`, `zero_factor` (dropped rows), `spine_without_rows` (geographies of the spine that no PUMA
-    touches). Raises `InputError` for a missing column, a duplicate key, a factor with more than four decimals or
-    outside 0 to 1, PUMAs whose county factors do not add up to one, and a county that the year does not have.
+    touches); those of PUMAs of 2000 end in `_of_2000`. Raises `InputError` for a missing column, a duplicate key, a
+    factor with more than four decimals or outside 0 to 1, PUMAs whose county factors do not add up to one, a county
+    that the year does not have, and a geography with PUMAs of the year but none of 2000 although others have some.
     """
     rows = pl.concat([_tidy(county_rows, "county"), _tidy(place_rows, "place")])
-    rows = rows.filter(pl.col("puma_vintage") == puma_vintage(year))
+    vintage = pl.col("puma_vintage")
+    own, notes = _listed(rows.filter(vintage == puma_vintage(year)), spine, year)
+    table = _with_quality(own)
+    former = rows.filter(vintage == FORMER_PUMAS)
+    if former.height and has_former_pumas(year):
+        of_2000, more = _listed(former, spine, year)
+        table = pl.concat([table, _beside(table, _with_quality(of_2000))]).sort(*_GEO, "puma_vintage", "puma")
+        notes |= {f"{what}_of_2000": count for what, count in more.items()}
+    return Allocation(table, notes)
+
+
+def _beside(own: pl.DataFrame, former: pl.DataFrame) -> pl.DataFrame:
+    """Rows of PUMAs of 2000 with the quality that the year's own PUMAs (`own`) give the geography."""
+    quality = own.select(*_GEO, "sum_products", "quality", "quality_reference").unique()
+    lost = quality.join(former, on=_GEO, how="anti").sort(_GEO)
+    if lost.height:
+        row = lost.row(0, named=True)
+        raise InputError(
+            f"{row['level']} {row['state']}-{row['geo']} has no PUMAs of 2000; the table must have the counties and "
+            "places of the data year.",
+            source="geocorr",
+            column="geo",
+        )
+    beside = former.drop("sum_products", "quality", "quality_reference")
+    return beside.join(quality, on=_GEO, how="inner", validate="m:1").select(own.columns)
+
+
+def _listed(rows: pl.DataFrame, spine: pl.DataFrame, year: int) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Rows of one vintage with the year's geographies, plus `share_of_geo`; and what was left out."""
     _check(rows)
     notes = {"puerto_rico": rows.filter(pl.col("state") == _PUERTO_RICO).height}
     rows = _codes_of_year(rows.filter(pl.col("state") != _PUERTO_RICO), year)
@@ -119,7 +164,7 @@ def allocate(county_rows: pl.DataFrame, place_rows: pl.DataFrame, spine: pl.Data
     notes["zero_factor"] = rows.filter(zero).height
     rows = rows.filter(~zero)
     notes["spine_without_rows"] = listed.join(rows, on=_GEO, how="anti").height
-    return Allocation(_with_quality(rows), notes)
+    return rows, notes
 
 
 def estimation_areas(allocation: pl.DataFrame) -> pl.DataFrame:

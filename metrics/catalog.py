@@ -15,7 +15,8 @@ def catalog() -> dict[str, Entry]:
     """Predictor key -> entry, in the order of the pillars and, within a pillar, of the module names.
 
     A predictor's module is `metrics/<pillar>/<key>.py`; it holds `PREDICTOR` and, once built, the functions `estimate`
-    and `explain`, and perhaps `DEVIATIONS`, `SUBSTITUTE` and `REVIEWS`.
+    and `explain`, and perhaps `DEVIATIONS`, `SUBSTITUTE` and `REVIEWS`; where it is made from microdata also
+    `MICRODATA`: what it uses of each table.
     """
     entries: dict[str, Entry] = {}
     for pillar in PILLARS:
@@ -34,5 +35,6 @@ def catalog() -> dict[str, Entry]:
                 deviations=getattr(module, "DEVIATIONS", ()),
                 substitute=getattr(module, "SUBSTITUTE", None),
                 reviews=getattr(module, "REVIEWS", ()),
+                microdata=getattr(module, "MICRODATA", {}),
             )
     return entries

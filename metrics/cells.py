@@ -41,10 +41,15 @@ EVERYBODY: Final = Grouping("all", (ALL,), pl.lit(0, dtype=pl.UInt8))
 
 @dataclass(frozen=True, eq=False)
 class Filter:
-    """One step of a universe: records for which `keep` is true stay."""
+    """One step of a universe: records for which `keep` is true stay.
+
+    `cases` is a column and the codes outside which no record stays, where the step is one of codes: an extract of the
+    microdata may be limited to them.
+    """
 
     name: str
     keep: pl.Expr
+    cases: tuple[str, frozenset[int]] | None = None
 
 
 def universe(filters: tuple[Filter, ...]) -> pl.Expr:

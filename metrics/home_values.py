@@ -43,6 +43,10 @@ RACE: Final = pl.when(KNOWN).then(acs_recodes.RACE_ETHNICITY.code)
 """Position in `RACES`."""
 
 
+COLUMNS: Final = frozenset({*PUMA_KEY, "gq", "ownershp", "valueh", "age", "race", "hispan", *HOUSEHOLD_WEIGHTS.columns})
+"""The columns of `acs1_households` that `holdings` uses."""
+
+
 _OLDER: Final = HOUSEHOLDER_AGE.index("Age 45 and Over")
 
 AGE: Final = pl.when(KNOWN).then(pl.when(pl.col("age") >= OLDER_FROM).then(_OLDER).otherwise(1 - _OLDER).cast(pl.Int8))

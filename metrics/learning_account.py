@@ -61,7 +61,7 @@ def account_of_place(named: Named, districts: Districts, places: pl.DataFrame) -
         weight=pl.when(rated).then(pl.col("tests").cast(pl.Float64)),
     )
     used = inputs.drop_nulls("weight")
-    weight, total, flag = (float(used.select(e).item()) for e in _sums())
+    weight, total, flag = _sums(used)
     everyone = districts.scores.filter(pl.col("group") == named.group)
     tested, tested_kept = everyone["tests"].sum(), of_group["tests"].sum()
     share = f"{tested_kept:,} of {tested:,} students tested"
@@ -98,13 +98,18 @@ def account_of_place(named: Named, districts: Districts, places: pl.DataFrame) -
     )
 
 
-def _sums() -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+def _sums(used: pl.DataFrame) -> tuple[float, float, float]:
     """Students tested, and with them as weights the sums of rates and of quality.
 
-    Rates are added up in the order of `Districts.by_city`, so that the last digit is the stored one.
+    Rates are added up as in `Districts.by_city`, in order and within a group, so that the last digit is the stored one.
     """
     weight = pl.col("weight")
-    return weight.sum(), (weight * pl.col("rate")).sort().sum(), (weight * pl.col("quality")).sum()
+    sums = used.group_by("city").agg(
+        weight=weight.sum(),
+        rate=(weight * pl.col("rate")).sort().sum(),
+        quality=(weight * pl.col("quality").cast(pl.Int64)).sum(),
+    )
+    return sums.select("weight", "rate", "quality").row(0) if sums.height else (0.0, 0.0, 0.0)
 
 
 def _line(here: pl.DataFrame) -> tuple[pl.DataFrame, float | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -13,6 +13,7 @@ from metrics.deviation import Deviation
 from metrics.review import Review
 from schemas.estimate import ESTIMATE, Limits
 from schemas.labels import ALL, LEVELS, SAMPLES, SUBGROUPS, Level
+from schemas.microdata import RecordUse
 
 Pillar = Literal["rewarding_work", "education", "neighborhoods", "health", "governance"]
 PILLARS: Final[dict[Pillar, str]] = {
@@ -107,6 +108,10 @@ class Predictor:
         """All years in which some series exists."""
         return tuple(sorted({y for s in self.series for y in s.years}))
 
+    def years_of(self, sample: str) -> tuple[int, ...]:
+        """Years in which some series of that sample exists."""
+        return tuple(sorted({y for s in self.series if s.sample == sample for y in s.years}))
+
     @property
     def levels(self) -> tuple[Level, ...]:
         """Levels for which some series exists."""
@@ -159,7 +164,10 @@ class Substitute:
 
 @dataclass(frozen=True)
 class Entry:
-    """A predictor of the catalog with its functions; `estimate` is None while the predictor is not built yet."""
+    """A predictor of the catalog with its functions; `estimate` is None while the predictor is not built yet.
+
+    `microdata` says, by table, what it uses of microdata.
+    """
 
     predictor: Predictor
     estimate: Estimator | None
@@ -167,6 +175,7 @@ class Entry:
     deviations: tuple[Deviation, ...] = ()
     substitute: Substitute | None = None
     reviews: tuple[Review, ...] = ()
+    microdata: Mapping[str, RecordUse] = field(default_factory=dict)
 
     @property
     def built(self) -> bool:

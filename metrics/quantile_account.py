@@ -53,7 +53,6 @@ def explain_quantile(
     cell: Cell,
     spec: QuantileSpec,
     window: Window,
-    puma_allocation: pl.LazyFrame,
     *,
     weights: Weights,
     tables: tuple[str, ...],
@@ -65,7 +64,7 @@ def explain_quantile(
     """
     grouping = next(g for g in spec.groupings if g.kind == cell.subgroup_type)
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
-    pairs = puma_allocation.filter(here).sort("puma").collect()
+    pairs = window.allocation.filter(here).sort("puma_vintage", "puma").collect()
     chosen = in_area(window, pairs, spec.filters)
     member = member_of(grouping, cell)
 

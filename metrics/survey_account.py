@@ -27,7 +27,6 @@ def explain_share(
     cell: Cell,
     spec: ShareSpec,
     window: Window,
-    puma_allocation: pl.LazyFrame,
     *,
     weights: Weights,
     tables: tuple[str, ...],
@@ -39,7 +38,7 @@ def explain_share(
     """
     grouping = next(g for g in spec.groupings if g.kind == cell.subgroup_type)
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
-    pairs = puma_allocation.filter(here).sort("puma").collect()
+    pairs = window.allocation.filter(here).sort("puma_vintage", "puma").collect()
     member = member_of(grouping, cell)
     chosen = in_area(window, pairs, spec.filters)
     weight = pl.col(weights.full).cast(pl.Int64)
@@ -57,7 +56,7 @@ def explain_share(
     inputs = inputs.with_columns(pl.col("records", "numerator", "denominator").fill_null(0))
 
     state = window.records.filter(pl.col("state") == cell.state)
-    areas = puma_allocation.filter(pl.col("state") == cell.state)
+    areas = window.allocation.filter(pl.col("state") == cell.state)
     alone = replace(spec, groupings=(grouping,))
     found = share_estimates(state, areas, [alone], weights=weights, sample=cell.sample, detail=True).filter(
         here & (pl.col("subgroup") == cell.subgroup)
@@ -122,7 +121,7 @@ def filter_steps(
     steps = [Step("records of the file", national[0] + lost, national[0] + lost)]
     if lost:
         years = " and ".join(str(y) for y in window.left_out["survey_year"].unique().sort())
-        note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no crosswalk exists"
+        note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no table is at hand"
         steps.append(Step("PUMAs with a crosswalk", national[0] + lost, national[0], note))
     for step, before, after in zip(filters, national[:-1], national[1:], strict=True):
         steps.append(Step(step.name, before, after))

@@ -13,6 +13,7 @@ from pandera.errors import SchemaErrors
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, table
+from pipelines.microdata import microdata_uses
 from pipelines.substitutes import NOTE, entry_of, stands_in
 from pipelines.workspace import Account, Workspace, canonical_hash, digest
 from schemas.errors import GateError, InputError, OwedError
@@ -21,6 +22,8 @@ from sources.framework import Table
 from sources.registry import all_sources
 
 Status = Literal["built", "unchanged", "owed", "kept"]
+
+_LISTED = 20  # areas named per cell where intervals have no width
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,22 @@ def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
         return False
     if isinstance(found, Derived):
         return before.fingerprint == _derived_fingerprint(ws, found, year)
+    if not set(microdata_uses(ws.predictors, year).get(name, {})) <= set(before.serves):
+        return False
+    return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
+
+
+def table_is_current(ws: Workspace, name: str, year: int) -> bool:
+    """Whether the table that is there was made from what is there now; true if there is none.
+
+    Unlike `table_is_fresh`, a table that was made without an input that is still owed is current.
+    """
+    found = table(name)
+    before = ws.account("tables", name, year)
+    if before is None or not before.present:
+        return True
+    if isinstance(found, Derived):
+        return before.fingerprint == _derived_fingerprint(ws, found, year)
     return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
 
 
@@ -97,7 +116,7 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     before = ws.account("tables", found.name, year)
     if before is not None and table_is_fresh(ws, found.name, year):
         return Outcome("unchanged", before)
-    retrieval = ws.retrieval()
+    retrieval = ws.retrieval(year)
     account = Account(found.name, year, "", version, ws.states, ws.profile)
     try:
         frame = found.build(year, retrieval)
@@ -116,6 +135,9 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     # A table that can do without one of its inputs says itself what is owed.
     account.owed = list(account.notes.pop("owed", []))
     account.fingerprint = digest(found.name, year, version, ws.states, sorted(f.sha256 for f in retrieval.used))
+    # The reader has seen to what the predictors of this run use; if nothing else changed, so had it for earlier ones.
+    earlier = before.serves if before is not None and before.fingerprint == account.fingerprint else []
+    account.serves = sorted({*retrieval.uses.get(found.name, {}), *earlier})
     # The store has taken files over from the mirror or the network by now: list it as it is for the next comparison.
     account.inventory = inventory(ws, found.sources, year)
     return Outcome("built", ws.write("tables", frame, account))
@@ -216,5 +238,18 @@ def _tallies(frame: pl.DataFrame) -> dict[str, Any]:
         .len()
         .sort("metric", "level", "sample", "reason")
     )
-    zero_width = frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null()).height
-    return {"quality": quality.to_dicts(), "reasons": reasons.to_dicts(), "zero_width_intervals": zero_width}
+    zero_width = (
+        frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null())
+        .group_by("metric", "level", "sample", "subgroup_type", "subgroup")
+        .agg(
+            pl.len(),
+            pl.concat_str("state", "geo").sort().head(_LISTED).str.join(", ").alias("areas"),
+        )
+        .sort("metric", "level", "sample", "subgroup_type", "subgroup")
+    )
+    return {
+        "quality": quality.to_dicts(),
+        "reasons": reasons.to_dicts(),
+        "zero_width_intervals": int(zero_width["len"].sum()),
+        "zero_width": zero_width.to_dicts(),
+    }

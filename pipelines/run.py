@@ -125,6 +125,7 @@ def run(
     seen = ws.progress
     if undeclared := missing_modules():
         raise MobilityError(f"predictors ask for tables that no source declares: {', '.join(undeclared)}.")
+    ws.predictors = tuple(predictors)
     steps = plan(predictors, years, ws)
 
     def watch(stage: str, name: str, status: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import polars as pl
 from upath import UPath
 
+from pipelines.microdata import microdata_uses
 from pipelines.settings import Profile, Settings
 from schemas.errors import MobilityError
 from sources.framework import Retrieval, Scope
@@ -30,6 +31,7 @@ class Account:
 
     `fingerprint` identifies the content by what it was made from (inputs, code, scope). `inputs` are the raw files
     (tables) or the fingerprints of upstream tables (estimates). `owed` lists recipes of inputs that could not be had.
+    `serves` are the predictors whose needs of a microdata table were looked after when it was made.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Account:
     notes: dict[str, Any] = field(default_factory=dict)
     owed: list[dict[str, Any]] = field(default_factory=list)
     inventory: str = ""
+    serves: list[str] = field(default_factory=list)
     built_at: str = ""
 
     @property
@@ -59,11 +62,12 @@ def digest(*parts: object) -> str:
 
 @dataclass
 class Workspace:
-    """Data root, state folder, profile and scope of a run."""
+    """Data root, state folder, profile and scope of a run. `predictors` are those that are asked for (None: all)."""
 
     settings: Settings
     progress: Progress = lambda _stage, _name, _status: None
     force: bool = False
+    predictors: tuple[str, ...] | None = None
 
     @property
     def root(self) -> UPath:
@@ -110,8 +114,8 @@ class Workspace:
         """Note which states this root was last built for; `rebuild`, `trace`, `sources` and `ui` go by it."""
         (self.root / "STATES").write_text(",".join(self.states or []) + "\n")
 
-    def retrieval(self) -> Retrieval:
-        """A fresh retrieval for one table; it records which raw files were used."""
+    def retrieval(self, year: int | None = None) -> Retrieval:
+        """A fresh retrieval for one table (of data year `year`); it records which raw files were used."""
         s = self.settings
         return Retrieval(
             root=self.root,
@@ -122,7 +126,16 @@ class Workspace:
             synthetic=self.profile == "sample",
             ipums_key=s.ipums_api_key.get_secret_value() if s.ipums_api_key else None,
             census_key=s.census_api_key.get_secret_value() if s.census_api_key else None,
+            uses=microdata_uses(self.predictors, year) if year is not None else None,
+            uses_to_order=microdata_uses(self._served(year), year) if year is not None else None,
         )
+
+    def _served(self, year: int) -> tuple[str, ...] | None:
+        """The predictors of the run, and those that the microdata tables of the year have served before."""
+        if self.predictors is None:
+            return None
+        accounts = (self.account("tables", name, year) for name in microdata_uses(None, year))
+        return tuple(sorted({*self.predictors, *(p for a in accounts if a is not None for p in a.serves)}))
 
     # Files -----------------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,10 @@ class SpineModel(pa.DataFrameModel):
 
 
 class PumaGeographyModel(pa.DataFrameModel):
-    """How PUMAs overlap with counties and places, as Geocorr gives it."""
+    """How PUMAs overlap with counties and places, as Geocorr gives it.
+
+    PUMAs of 2000 are there for data years whose 5-year file has interviews in them, if their table is at hand.
+    """
 
     level: pl.String = pa.Field(isin=list(LEVELS), description="county or place")
     state: pl.String = pa.Field(str_matches=r"^\d{2}$", description="State FIPS code")
@@ -55,7 +58,7 @@ class PumaGeographyModel(pa.DataFrameModel):
         str_matches=r"^(\d{3}|\d{5})$", description="County or place code of the crosswalk's own vintage"
     )
     puma: pl.String = pa.Field(str_matches=r"^\d{5}$", description="PUMA code within the state")
-    puma_vintage: pl.Int16 = pa.Field(isin=[2010, 2020], description="Census the PUMA was drawn after")
+    puma_vintage: pl.Int16 = pa.Field(isin=[2000, 2010, 2020], description="Census the PUMA was drawn after")
     population: pl.Float64 = pa.Field(ge=0, description="People of the PUMA in the geography, at that census")
     afact: pl.Float64 = pa.Field(ge=0, le=1, description="Share of the PUMA's people in the geography")
     afact2: pl.Float64 = pa.Field(ge=0, le=1, description="Share of the geography's people in the PUMA, as delivered")
@@ -65,7 +68,7 @@ class PumaGeographyModel(pa.DataFrameModel):
 
         strict = True
         ordered = True
-        unique = [*_GEO, "puma"]  # noqa: RUF012
+        unique = [*_GEO, "puma", "puma_vintage"]  # noqa: RUF012
 
     @pa.dataframe_check(error="the code's width does not fit its level")
     def width(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
@@ -83,7 +86,7 @@ class PumaAllocationModel(pa.DataFrameModel):
     state: pl.String = pa.Field(str_matches=r"^\d{2}$", description="State FIPS code")
     geo: pl.String = pa.Field(str_matches=r"^(\d{3}|\d{5})$", description="County or place code of the data year")
     puma: pl.String = pa.Field(str_matches=r"^\d{5}$", description="PUMA code within the state")
-    puma_vintage: pl.Int16 = pa.Field(isin=[2010, 2020], description="Census the PUMA was drawn after")
+    puma_vintage: pl.Int16 = pa.Field(isin=[2000, 2010, 2020], description="Census the PUMA was drawn after")
     afact: pl.Float64 = pa.Field(gt=0, le=1, description="Share of the PUMA's people in the geography")
     afact_10k: pl.Int64 = pa.Field(ge=0, le=10_000, description="round(10,000 * afact), for exact sums")
     afact2: pl.Float64 = pa.Field(ge=0, le=1, description="Share of the geography's people in the PUMA")
@@ -92,14 +95,14 @@ class PumaAllocationModel(pa.DataFrameModel):
     )
     quality: pl.Int8 = pa.Field(isin=[1, 2, 3], description="1 from 0.75, 2 from 0.35, else 3")
     quality_reference: pl.Int8 = pa.Field(isin=[1, 2, 3], description="The flag the reference publishes")
-    n_pumas: pl.Int32 = pa.Field(ge=1, description="PUMAs of this geography")
+    n_pumas: pl.Int32 = pa.Field(ge=1, description="PUMAs of this geography and vintage")
 
     class Config:
         """Exactly these columns, one row per geography and PUMA."""
 
         strict = True
         ordered = True
-        unique = [*_GEO, "puma"]  # noqa: RUF012
+        unique = [*_GEO, "puma", "puma_vintage"]  # noqa: RUF012
 
     @pa.dataframe_check(error="the code's width does not fit its level")
     def width(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
@@ -111,7 +114,7 @@ class PumaAllocationModel(pa.DataFrameModel):
 
     @pa.dataframe_check(error="n_pumas is not the number of the geography's rows")
     def counted(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805
-        return data.lazyframe.select(pl.col("n_pumas") == pl.len().over(_GEO))
+        return data.lazyframe.select(pl.col("n_pumas") == pl.len().over(*_GEO, "puma_vintage"))
 
     @pa.dataframe_check(error="afact_10k is not afact in 1/10,000")
     def integers(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: D102, N805

@@ -95,3 +95,16 @@ class Cpi(pa.DataFrameModel):
 
         strict = True
         ordered = True
+
+
+class Cpi99(pa.DataFrameModel):
+    """One row per year: what an amount of the year is multiplied with to be in 1999 dollars."""
+
+    year: pl.Int16 = pa.Field(ge=1850, le=2100, unique=True, description="Year of the amount.")
+    cpi99: pl.Float64 = pa.Field(gt=0, le=100, description="Price index of 1999 divided by that of the year.")
+
+    class Config:
+        """Exactly these columns."""
+
+        strict = True
+        ordered = True

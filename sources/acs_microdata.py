@@ -11,7 +11,8 @@ import polars as pl
 from schemas.acs import ADJUST_RANGE, Acs1Households, Acs1Persons, Acs5Households, Acs5Persons
 from schemas.errors import InputError
 from sources import acs_pums_census, acs_pums_ipums
-from sources.acs.ipums_order import Orders, definition, variables
+from sources.acs.asked import cases, uses_of
+from sources.acs.ipums_order import Orders, definition, order_name, variables
 from sources.acs.parts import READER, Built
 from sources.acs.sample import FIVE_YEAR, ONE_YEAR, Sample, Span, Unit
 from sources.framework.declare import Table
@@ -47,7 +48,10 @@ def build(unit: Unit, span: Span, year: int, retrieval: Retrieval) -> pl.LazyFra
     )
     retrieval.notes["acs form"] = f"{form}, {vintage}"
     retrieval.notes.update({f"acs {what}": found for what, found in built.counts.items()})
-    retrieval.notes.update(_whole_table(built, unit, source, vintage))
+    used = {column for use in uses_of(unit, sample, retrieval.uses).values() for column in use.columns}
+    retrieval.notes.update(
+        _whole_table(built, unit, source, vintage, replicates=not used or _replicate(unit, 1) in used)
+    )
     return built.table
 
 
@@ -73,26 +77,45 @@ def choose_form(sample: Sample, retrieval: Retrieval) -> str:
 
 
 def _order(sample: Sample, retrieval: Retrieval) -> None:
-    """Order the sample's extract, if no extract is at hand and there is a key, and put its files into the store."""
-    if retrieval.ipums_key is None or retrieval.has(acs_pums_ipums.SOURCE, sample.ipums_vintage):
+    """Order the sample's extract and put its files into the store, if there is a key and no extract serves the run.
+
+    One extract serves all predictors of the run that use the sample, persons and households alike. If the extracts at
+    hand were made for other predictors and lack a variable, another one is ordered, which is used from then on; it
+    serves the predictors of earlier runs, too.
+    """
+    if retrieval.ipums_key is None or retrieval.offline:
         return
+    if retrieval.has(acs_pums_ipums.SOURCE, sample.ipums_vintage):
+        lacking = acs_pums_ipums.lacking_for(sample, retrieval)
+        if not lacking:
+            return
+        retrieval.notes["acs ordered again for want of"] = lacking
     orders = Orders(retrieval.ipums_key, retrieval.scratch / "acs" / "ipums-orders.json")
     folder = retrieval.scratch / "acs" / "ipums-incoming" / sample.ipums_vintage
-    number, files = orders.fetch(definition(sample, variables(sample)), folder)
+    wanted = definition(sample, variables(sample, retrieval.uses_to_order), cases(sample, retrieval.uses_to_order))
+    number, files = orders.fetch(wanted, folder)
     for file in files:
-        extract = f"IPUMS USA extract {number}"
-        retrieval.add(acs_pums_ipums.SOURCE, sample.ipums_vintage, file, how="download", url=extract)
+        retrieval.add(acs_pums_ipums.SOURCE, sample.ipums_vintage, file, how="download", url=order_name(number))
         file.unlink()
 
 
-def _whole_table(built: Built, unit: Unit, source: str, vintage: str) -> dict[str, object]:
-    """Sums that can be compared with the agency's, and the tests that need the whole table."""
-    weight, replicate = ("perwt", "repwtp") if unit == "persons" else ("hhwt", "repwt")
+def _replicate(unit: Unit, number: int) -> str:
+    """Column of a replicate weight."""
+    return f"{'repwtp' if unit == 'persons' else 'repwt'}{number}"
+
+
+def _whole_table(built: Built, unit: Unit, source: str, vintage: str, *, replicates: bool) -> dict[str, object]:
+    """Sums that can be compared with the agency's, and the tests that need the whole table.
+
+    Without `replicates` no predictor of the run uses replicate weights, and the extract may lack them.
+    """
+    weight = "perwt" if unit == "persons" else "hhwt"
+    looked_at = _LOOKED_AT if replicates else ()
     figures = [pl.len().alias("rows"), pl.col(weight).cast(pl.Int64).sum().alias("weight")]
-    for i in _LOOKED_AT:
-        column = pl.col(f"{replicate}{i}").cast(pl.Int64)
+    for i in looked_at:
+        column = pl.col(_replicate(unit, i)).cast(pl.Int64)
         full = pl.col(weight).cast(pl.Int64).filter(column.is_not_null()).sum()
-        figures.append((column.sum() / full).alias(f"{replicate}{i}"))
+        figures.append((column.sum() / full).alias(_replicate(unit, i)))
     if unit == "households":
         figures += [pl.col("adjust").min().alias("low"), pl.col("adjust").max().alias("high")]
     found = built.table.select(figures).collect(engine="streaming").row(0, named=True)
@@ -105,11 +128,11 @@ def _whole_table(built: Built, unit: Unit, source: str, vintage: str) -> dict[st
     mean = found["weight"] / found["rows"]
     if not _MEAN_WEIGHT[0] <= mean <= _MEAN_WEIGHT[1]:
         raise refuse(f"the mean weight is {mean:,.2f}; about 100 (1-year) or 20 (5-year) is expected.", weight.upper())
-    for i in _LOOKED_AT:
-        ratio = found[f"{replicate}{i}"]
+    for i in looked_at:
+        ratio = found[_replicate(unit, i)]
         if not _SCALE[0] <= ratio <= _SCALE[1]:
             problem = f"the replicate weights add up to {ratio:,.4g} times the full weights; about 1 is expected."
-            raise refuse(problem, f"{replicate}{i}".upper())
+            raise refuse(problem, _replicate(unit, i).upper())
     if unit == "households" and not ADJUST_RANGE[0] <= found["low"] <= found["high"] <= ADJUST_RANGE[1]:
         text = f"{found['low']} to {found['high']}"
         raise refuse(f"the income factors are {text}; {ADJUST_RANGE[0]} to {ADJUST_RANGE[1]} is expected.", "ADJUST")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +11,12 @@ import polars as pl
 
 from schemas.errors import InputError
 from sources.acs import fixed_width, ipums_csv
+from sources.acs.asked import Uses, needed, uses_of
 from sources.acs.ddi import HOUSEHOLD, PERSON, Codebook, pair
-from sources.acs.ipums_order import variables
+from sources.acs.ipums_order import order_number, variables
 from sources.acs.ipums_tables import HOUSEHOLDER, VARIABLES, Harmoniser
 from sources.acs.parts import READER, Built, Parts, once
-from sources.acs.sample import SAMPLES, Sample, Unit
+from sources.acs.sample import SAMPLES, UNITS, Sample, Unit
 from sources.framework.declare import Access, Source, SourceFile, Vintage
 from sources.framework.retrieve import RawFile, Retrieval, fingerprint
 from sources.framework.states import within
@@ -48,7 +49,11 @@ SOURCE: Final = Source(
     landing_page="https://usa.ipums.org/usa/",
     access=Access.API_KEY,
     vintages=tuple(_vintage(sample) for sample in SAMPLES),
-    recipe="Register at IPUMS USA and create an extract there.",
+    recipe=(
+        "Register at IPUMS USA. With the key of the account (IPUMS_API_KEY) one extract per sample is ordered, with "
+        "what the predictors of the run need, and a later run that needs more orders another one; or create an "
+        "extract there."
+    ),
     usual_release="1-year samples in autumn, 5-year samples early in the year, some weeks after the Census Bureau",
 )
 
@@ -61,8 +66,13 @@ def build(sample: Sample, unit: Unit, retrieval: Retrieval) -> Built:
     what the table needs, for records that stand there twice, and for states of the scope that are missing.
     """
     files = retrieval.obtain(SOURCE, sample.ipums_vintage)
+    serving, lacking = _serving(files, sample, unit, retrieval.uses)
+    names = {name for s in serving for name in (s.codebook.file, s.path.name)}
+    files = [file for file in files if file.path.name in names]
+    retrieval.used = [f for f in retrieval.used if (f.source, f.vintage) != (KEY, sample.ipums_vintage) or f in files]
     folder = retrieval.scratch / "acs" / f"ipums-{sample.ipums_vintage}-{unit}-{READER}-{fingerprint(files)}"
-    parts = once(folder, lambda parts: _convert(files, sample, unit, parts))
+    parts = once(folder, lambda parts: _convert(serving, unit, parts))
+    _see_to_cases(parts, sample, unit, retrieval.uses)
     wanted = [state.fips for state in within(retrieval.scope.states)]
     table = parts.scan().drop("serial")
     found = set(table.select(pl.col("state").unique()).collect(engine="streaming")["state"])
@@ -74,7 +84,11 @@ def build(sample: Sample, unit: Unit, retrieval: Retrieval) -> Built:
             column="STATEFIP",
             remedy="Hand in extracts of the whole sample, or limit the run to the states that are there.",
         )
-    counts = {**parts.counts, "states left out": sorted(found - set(wanted))}
+    counts = {
+        **parts.counts,
+        "extracts not used for this table": lacking,
+        "states left out": sorted(found - set(wanted)),
+    }
     return Built(table.filter(pl.col("state").is_in(wanted)) if found - set(wanted) else table, counts)
 
 
@@ -95,51 +109,117 @@ def read_pair(codebook: Codebook, path: Path, wanted: frozenset[str]) -> Iterato
         yield from fixed_width.hierarchical(codebook, path, wanted, source=KEY)
 
 
-def _convert(files: Sequence[RawFile], sample: Sample, unit: Unit, parts: Parts) -> None:
-    pairs = pair([file.path for file in files], source=KEY)
-    serving, lacking = _serving(pairs, sample, unit)
-    keys = [_convert_pair(harmoniser, codebook, path, unit, parts) for harmoniser, codebook, path in serving]
+@dataclass(frozen=True)
+class _Serving:
+    """An extract that a table is made from. `order` is the extract's number if this program has ordered it."""
+
+    harmoniser: Harmoniser
+    codebook: Codebook
+    path: Path
+    order: int | None
+
+
+def _convert(serving: Sequence[_Serving], unit: Unit, parts: Parts) -> None:
+    keys = [_convert_pair(s.harmoniser, s.codebook, s.path, unit, parts) for s in serving]
     parts.flush()
     if not all(k.grows for k in keys) or len(keys) > 1:
-        _refuse_duplicates(parts, unit, [path.name for _, _, path in serving])
+        _refuse_duplicates(parts, unit, [s.path.name for s in serving])
+    absent = {v for s in serving if not s.harmoniser.vacant_only for v in s.harmoniser.absent}
     parts.counts |= {
-        "extracts": [path.name for _, _, path in serving],
-        "extracts not used for this table": lacking,
-        "variables not in the extract": sorted({v for h, _, _ in serving if not h.vacant_only for v in h.absent}),
+        "extracts": [s.path.name for s in serving],
+        "variables not in the extract": sorted(absent),
         "records": sum(k.records for k in keys),
-        "citation": sorted({codebook.citation for _, codebook, _ in serving}),
-        "conditions": sorted({codebook.conditions for _, codebook, _ in serving}),
+        "citation": sorted({s.codebook.citation for s in serving}),
+        "conditions": sorted({s.codebook.conditions for s in serving}),
     }
 
 
 def _serving(
-    pairs: Sequence[tuple[Codebook, Path]], sample: Sample, unit: Unit
-) -> tuple[list[tuple[Harmoniser, Codebook, Path]], dict[str, list[str]]]:
-    """The extracts that have what the table needs, and for each other one what it lacks."""
-    serving: list[tuple[Harmoniser, Codebook, Path]] = []
+    files: Sequence[RawFile], sample: Sample, unit: Unit, uses: Uses
+) -> tuple[list[_Serving], dict[str, list[str]]]:
+    """The extracts that have what the table needs, and for each other one what it lacks.
+
+    An extract that this program ordered is of the whole sample: the newest that serves is taken alone. Extracts that
+    people handed in may be parts of it: all that serve are taken.
+    """
+    found: list[_Serving] = []
     lacking: dict[str, list[str]] = {}
-    for codebook, path in pairs:
-        harmoniser = Harmoniser(unit, sample, codebook, file=path.name, source=KEY)
+    need = needed(unit, sample, uses)
+    numbers = {file.path.name: order_number(file.url) for file in files}
+    for codebook, path in pair([file.path for file in files], source=KEY):
+        harmoniser = Harmoniser(unit, sample, codebook, file=path.name, source=KEY, asked=frozenset(need))
         if unit == "households" and harmoniser.missing and "PERNUM" not in codebook.names():
-            harmoniser = Harmoniser(unit, sample, codebook, file=path.name, source=KEY, vacant_only=True)
+            harmoniser = replace(harmoniser, vacant_only=True)
         if harmoniser.missing:
             lacking[path.name] = list(harmoniser.missing)
         else:
-            serving.append((harmoniser, codebook, path))
-    if all(h.vacant_only for h, _, _ in serving):
+            found.append(_Serving(harmoniser, codebook, path, numbers[path.name]))
+    ordered = sorted((s for s in found if s.order is not None), key=lambda s: s.order or 0)
+    if ordered:
+        return ordered[-1:], lacking
+    if all(s.harmoniser.vacant_only for s in found):
         if not lacking:
             raise InputError(
-                f"no extract of {sample.ipums_vintage} holds occupied households.", source=KEY, file=pairs[0][1].name
+                f"no extract of {sample.ipums_vintage} holds occupied households.", source=KEY, file=files[0].path.name
             )
-        file, names = next(iter(lacking.items()))
+        file, names = min(lacking.items(), key=lambda item: (len(item[1]), item[0]))
         raise InputError(
-            f"the extract lacks variables that the {unit} table needs: {', '.join(names)}.",
+            f"the extract lacks variables that the {unit} table needs: {_with_users(names, need)}.",
             source=KEY,
             file=file,
             column=names[0],
-            remedy=SOURCE.vintage(sample.ipums_vintage).note,
+            remedy=(
+                "Set IPUMS_API_KEY, and an extract that has them is ordered; or hand in one: "
+                + SOURCE.vintage(sample.ipums_vintage).note
+            ),
         )
-    return serving, lacking
+    return found, lacking
+
+
+def _with_users(names: Sequence[str], need: Mapping[str, tuple[str, ...]]) -> str:
+    """Variables, with the predictors that need them where the run is of some predictors."""
+    return ", ".join(f"{name} ({', '.join(need[name])})" if name in need else name for name in names)
+
+
+def lacking_for(sample: Sample, retrieval: Retrieval) -> list[str]:
+    """Variables that no extract at hand has although a predictor of the run needs them; empty if all is served.
+
+    Raises `InputError` for codebooks and data that do not belong together.
+    """
+    files = retrieval.obtain(SOURCE, sample.ipums_vintage)
+    names: set[str] = set()
+    for unit in UNITS:
+        need = needed(unit, sample, retrieval.uses)
+        if not need:
+            continue
+        books = [codebook for codebook, _ in pair([file.path for file in files], source=KEY)]
+        short = [Harmoniser(unit, sample, b, b.file, KEY, asked=frozenset(need)).missing for b in books]
+        if all(short):
+            nearest = min(short, key=len)
+            names |= set(nearest)
+    return sorted(names)
+
+
+def _see_to_cases(parts: Parts, sample: Sample, unit: Unit, uses: Uses) -> None:
+    """Refuse an extract that is a selection of other persons than a predictor of the run counts."""
+    for predictor, use in uses_of(unit, sample, uses).items():
+        for column, codes in use.cases.items():
+            here = parts.scan().filter(pl.col(column).is_in(sorted(codes))).head(1).collect(engine="streaming")
+            if here.is_empty():
+                raise InputError(
+                    f"no record has {column.upper()} {_range(codes)}, which {predictor} counts: the extract is a "
+                    "selection of other persons.",
+                    source=KEY,
+                    file=", ".join(str(name) for name in parts.counts["extracts"]),  # type: ignore[attr-defined]
+                    column=column.upper(),
+                    remedy="Hand in an extract without case selection.",
+                )
+
+
+def _range(codes: Iterable[int]) -> str:
+    ordered = sorted(codes)
+    whole = ordered == list(range(ordered[0], ordered[-1] + 1))
+    return f"{ordered[0]} to {ordered[-1]}" if whole and len(ordered) > 1 else ", ".join(map(str, ordered))
 
 
 @dataclass

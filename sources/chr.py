@@ -119,6 +119,8 @@ def read_measures(file: RawFile, columns: dict[tuple[str, str], str]) -> Raw:
     sheet, measure or column.
     """
     raw = _sheet(file, SHEET)
+    if "FIPS" in raw.frame.columns:
+        raise raw.error("there is one header row; two are expected, the first with the names of the measures.")
     found: dict[tuple[str, str], str] = {}
     measure = ""
     for name, below in raw.frame.drop(ROW).row(0, named=True).items():

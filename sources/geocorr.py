@@ -70,6 +70,8 @@ def _file(name: str, geo: str | None = None) -> SourceFile:
     return SourceFile(name, "csv", url=url, link=r"/temp/geocorr2022_\d+\.csv" if url else None, min_bytes=100)
 
 
+_COUNTY_2000: Final = _file("geocorr2014_puma_county_2000.csv")
+_PLACE_2000: Final = _file("geocorr2014_puma_place_2000.csv")
 _COUNTY_2010: Final = _file("geocorr2018_puma_county_2010.csv")
 _PLACE_2010: Final = _file("geocorr2018_puma_place_2010.csv")
 _COUNTY_2020: Final = _file("geocorr2022_puma_county_2020.csv", "county")
@@ -82,7 +84,16 @@ LAYOUTS: Final = (
     Layout("puma22-place20", "place", 2020, "puma22", "place", "pop20", _PLACE_2020),
 )
 
+# For the interviews of 2010 and 2011 in the 5-year files until 2015. The files can be done without.
+FORMER: Final = (
+    Layout("puma2k-county14", "county", 2000, "puma2k", "county14", "pop10", _COUNTY_2000),
+    Layout("puma2k-place14", "place", 2000, "puma2k", "placefp14", "pop10", _PLACE_2000),
+)
+_FORMER_YEARS: Final = (2014, 2015)
+
 _CHOICES: Final = {
+    "puma2k-county14": "geocorr2014.html: source PUMA (2000), target County (2014), weight Population (2010)",
+    "puma2k-place14": "geocorr2014.html: source PUMA (2000), target Place (2014), weight Population (2010)",
     "puma12-county14": "geocorr2018.html: source PUMA (2012), target County (2014), weight Population (2010)",
     "puma12-place10": "geocorr2018.html: source PUMA (2012), target Place (2014), weight Population (2010)",
     "puma22-county20": "geocorr2022.html: source PUMA (2022), target County, weight Population (2020 Census)",
@@ -215,6 +226,18 @@ SOURCE: Final = Source(
             )
             for layout in LAYOUTS
         ),
+        *(
+            Vintage(
+                layout.vintage,
+                (layout.file,),
+                (),
+                note=(
+                    f"Optional: page {_CHOICES[layout.vintage]}. With both tables of PUMAs of 2000 the interviews of "
+                    "2010 and 2011 in the 2014 5-year file are used; without them they are left out."
+                ),
+            )
+            for layout in FORMER
+        ),
         *TRACT_VINTAGES,
         *COUNTY_PLACE_VINTAGES,
         *ZCTA_VINTAGES,
@@ -234,13 +257,17 @@ def build_puma_geography(year: int, retrieval: Retrieval) -> pl.DataFrame:
     and the factors are Geocorr's own (2014 counties, or 2020 counties with Connecticut's former ones). Rows whose
     factor is rounded to zero are kept, for their people count among the place's. Notes, by level: rows of Puerto Rico,
     of the remainder outside places (99999) and of places that are not listed, all left out; rows with factor zero.
+
+    Years whose 5-year file has interviews in PUMAs of 2000 have rows of these, too, if both of their files are at hand;
+    if one is, it is not used, and the other one is owed.
     """
+    layouts = [layout for layout in LAYOUTS if layout.puma_vintage == puma_vintage(year)]
+    if year in _FORMER_YEARS:
+        layouts += _former(retrieval)
     listed = geographies(year, retrieval.scope.states).filter(pl.col("level") == "place").select("state", "geo")
     states = [state.fips for state in within(retrieval.scope.states)]
     parts = []
-    for layout in LAYOUTS:
-        if layout.puma_vintage != puma_vintage(year):
-            continue
+    for layout in layouts:
         (file,) = retrieval.obtain(SOURCE, layout.vintage)
         rows = read(file, layout)
         counts = {"Puerto Rico": rows.filter(pl.col("state") == PUERTO_RICO).height}
@@ -255,7 +282,27 @@ def build_puma_geography(year: int, retrieval: Retrieval) -> pl.DataFrame:
         counts["factor zero"] = rows.filter(pl.col("afact") == 0).height
         retrieval.notes[f"geocorr {layout.vintage}"] = counts
         parts.append(rows)
-    return pl.concat(parts).sort("level", "state", "geo", "puma")
+    return pl.concat(parts).sort("level", "state", "geo", "puma_vintage", "puma")
+
+
+def _former(retrieval: Retrieval) -> list[Layout]:
+    """The layouts of PUMAs of 2000 if both files are at hand; if only one is, the note says what is owed."""
+    there = [layout for layout in FORMER if retrieval.has(SOURCE, layout.vintage)]
+    lacking = [layout for layout in FORMER if layout not in there]
+    if there and lacking:
+        retrieval.notes["owed"] = [
+            {
+                "source": SOURCE.key,
+                "vintage": layout.vintage,
+                "files": [layout.file.name],
+                "recipe": (
+                    f"Of the two tables of PUMAs of 2000 only {there[0].file.name} is at hand; neither is used. "
+                    + retrieval.recipe(SOURCE, layout.vintage)
+                ),
+            }
+            for layout in lacking
+        ]
+    return there if not lacking else []
 
 
 def read(file: RawFile, layout: Layout) -> pl.DataFrame:
@@ -326,7 +373,8 @@ TABLES: Final = (
         title="Overlap of PUMAs with counties and places",
         description=(
             "Geocorr's allocation factors for the PUMAs that the microdata of the year carry: 2010 PUMAs with 2014 "
-            "counties and places until 2021, 2020 PUMAs with 2020 counties and places from 2022."
+            "counties and places until 2021, 2020 PUMAs with 2020 counties and places from 2022. For the interviews of "
+            "2010 and 2011 in the 2014 5-year file also PUMAs of 2000, if these tables are at hand."
         ),
         model=PumaGeographyModel,
         sources=(SOURCE.key,),

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import polars as pl
 
-from schemas.errors import InputError, OwedError
+from schemas.errors import InputError
 from schemas.schools import GRADES, STUDENT_GROUPS, DistrictCity, SedaCounty, SedaDistrict
 from sources import ccd
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
@@ -140,17 +140,16 @@ def _scores_of(unit: Unit, retrieval: Retrieval) -> tuple[pl.DataFrame, dict[str
 
 def _obtain(unit: Unit, retrieval: Retrieval) -> RawFile:
     """The unit's file in either form, one at hand first; a file of another release in its place is named."""
+    _refuse_other_releases(unit, retrieval)
     name = next((n for n in unit.names if retrieval.has(SOURCE, RELEASE, (n,))), unit.names[0])
-    try:
-        (file,) = retrieval.obtain(SOURCE, RELEASE, (name,))
-    except OwedError:
-        _refuse_other_releases(unit, retrieval)
-        raise
-    return file
+    return retrieval.obtain(SOURCE, RELEASE, (name,))[0]
 
 
 def _refuse_other_releases(unit: Unit, retrieval: Retrieval) -> None:
-    """Somebody may have handed in another file of the archive; say so, instead of asking for the file again."""
+    """Somebody may have handed in another file of the archive, in place of the right one or beside it; say so.
+
+    Two releases in one folder are refused, too: which one was meant is for a person to say.
+    """
     root = retrieval.store.root
     places = (root / "raw" / SOURCE_KEY / RELEASE, root / "inbox" / SOURCE_KEY, root / "inbox" / SOURCE_KEY / RELEASE)
     kind = unit.stem.split("_")[1]
@@ -162,7 +161,7 @@ def _refuse_other_releases(unit: Unit, retrieval: Retrieval) -> None:
                 f"this is {release} of the archive, not the file that the method uses.",
                 source=SOURCE_KEY,
                 file=name,
-                remedy=f"Expected: {' or '.join(unit.names)}.",
+                remedy=f"Expected: {' or '.join(unit.names)}, and no other release beside it.",
             )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from schemas.errors import OwedError
+from schemas.microdata import RecordUse
 from sources.framework.declare import Source
 from sources.framework.retrieve import RawFile, Scope
 from sources.framework.states import within
@@ -284,6 +285,8 @@ class FolderRetrieval:
         self.scope = Scope(states)
         self.notes: dict[str, object] = {}
         self.used: list[RawFile] = []
+        self.uses: dict[str, dict[str, RecordUse]] = {}
+        self.uses_to_order = self.uses
         self.ipums_key: str | None = None
         self.offline = False
 
@@ -306,16 +309,21 @@ class FolderRetrieval:
         if not all(found.values()):
             missing = tuple(name for name, paths in found.items() if not paths)
             raise OwedError(source=source.key, vintage=vintage, files=missing, recipe="")
-        return [
-            RawFile(
-                source.key, vintage, p.name, p, hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_size, "test"
-            )
-            for paths in found.values()
-            for p in paths
-        ]
+        files = [self._raw(source.key, vintage, p) for paths in found.values() for p in paths]
+        self.used += [f for f in files if f not in self.used]
+        return files
+
+    @staticmethod
+    def _raw(source: str, vintage: str, path: Path) -> RawFile:
+        url = path.with_name(f"{path.name}.url")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        address = url.read_text() if url.exists() else None
+        return RawFile(source, vintage, path.name, path, digest, path.stat().st_size, "test", url=address)
 
     def add(self, source: Source, vintage: str, path: Path, *, file=None, how: str, url: str | None = None) -> None:
         target = self.folder / source.key / vintage
         target.mkdir(parents=True, exist_ok=True)
         (target / path.name).write_bytes(path.read_bytes())
+        if url is not None:
+            (target / f"{path.name}.url").write_text(url)
         self.notes["added"] = (*self.notes.get("added", ()), (path.name, how, url))

@@ -142,6 +142,7 @@ def test_housing_units_get_ipums_codes(make):
     assert table["adjust"].unique().to_list() == [1013097 / 1_000_000]
     assert table.select("age", "sex", "race", "hispan", "countyfip").null_count().row(0) == (13,) * 5
     assert notes["acs vacant units"] == 7
+    assert notes["acs variables not in the files"] == ["COUNTYFIP"]
     assert notes["acs occupied units without a householder record"] == 6
 
 
@@ -164,6 +165,15 @@ def test_persons_and_housing_of_a_state_complete_each_other(make):
     homes, notes = make("households")
     assert homes.select("age", "sex", "race", "hispan").rows() == [(77, 1, 1, 2), (40, 2, 2, 0), (None,) * 4]
     assert notes["acs occupied units without a householder record"] == 1
+
+
+def test_negative_and_top_coded_incomes_are_incomes(make):
+    """Losses down to the bottom code, and the highest incomes, which the agency replaces by their mean in the state."""
+    housing = housing_csv(
+        *({"SERIALNO": f"2018HU000000{i}", "HINCP": text} for i, text in enumerate(("-59999", "0", "-1", "4216000")))
+    )
+    homes, _ = make("households", housing=housing)
+    assert homes["hhincome"].to_list() == [-59_999, 0, -1, 4_216_000]
 
 
 # Vintages -------------------------------------------------------------------------------------------------------------
@@ -287,6 +297,8 @@ def test_unlawful_values_of_persons_are_named(make, column, text, problem):
         ({"VACS": "1"}, "VACS", "not that of a vacant unit"),
         ({"HINCP": "1,000"}, "HINCP", "thousands comma"),
         ({"GRNTP": "-3"}, "GRNTP", "not a dollar amount"),
+        ({"HINCP": "9999999"}, "HINCP", "not a dollar amount"),
+        ({"HINCP": "12.5"}, "HINCP", "not a number"),
         ({"VALP": "high"}, "VALP", "not a number"),
         ({"LAPTOP": "3"}, "LAPTOP", "unknown code"),
         ({"HISPEED": "9"}, "HISPEED", "unknown code"),

@@ -3,15 +3,20 @@
 import gzip
 import json
 import logging
+from collections.abc import Callable
 
+import polars as pl
 import pytest
-from acs_files import FULL_EXTRACT, FolderRetrieval, codebook, hierarchical, people
+from acs_files import FULL_EXTRACT, FolderRetrieval, Var, codebook, hierarchical, people
 from werkzeug import Request, Response
 
+from metrics.catalog import catalog
+from pipelines.microdata import microdata_uses
 from schemas.errors import InputError, OwedError
 from sources.acs import ipums_order
+from sources.acs.asked import cases
 from sources.acs.ipums_order import Orders, definition, digest, variables
-from sources.acs.sample import Sample
+from sources.acs.sample import SAMPLES, Sample
 from sources.acs_microdata import build
 
 KEY = "secret-key-59cba10d8a5da536fc06b59d"
@@ -31,6 +36,7 @@ class Service:
         self.book = b"<codeBook/>"
         self.broken_downloads = 0
         self.ends_as: dict[int, str] = {}
+        self.makes: Callable[[str, dict], tuple[bytes, bytes]] | None = None
         server.expect_request("/extracts", method="POST").respond_with_handler(self.submit)
         server.expect_request("/extracts", method="GET").respond_with_handler(self.history)
         server.expect_request("/downloads/usa_00007.dat.gz").respond_with_handler(self.download)
@@ -40,9 +46,10 @@ class Service:
         extract = self.extracts[number]
         links = {}
         if extract["status"] == "completed" and not extract.get("expired"):
+            stem = extract.get("stem", "usa_00007")
             links = {
-                "data": {"url": self.server.url_for("/downloads/usa_00007.dat.gz")},
-                "ddiCodebook": {"url": self.server.url_for("/downloads/usa_00007.xml")},
+                "data": {"url": self.server.url_for(f"/downloads/{stem}.dat.gz")},
+                "ddiCodebook": {"url": self.server.url_for(f"/downloads/{stem}.xml")},
             }
         return {"number": number, "downloadLinks": links, **extract}
 
@@ -53,10 +60,16 @@ class Service:
         self.submitted += 1
         number = 40 + self.submitted
         asked = json.loads(request.get_data())
+        made = {}
+        if self.makes is not None:
+            made["stem"] = f"usa_{number:05d}"
+            data, book = self.makes(made["stem"], asked)
+            for suffix, content in ((".dat.gz", data), (".xml", book)):
+                self.server.expect_request(f"/downloads/{made['stem']}{suffix}").respond_with_data(content)
         # The service answers with the request as it understood it: what it adds of its own accord comes along.
         asked["variables"] = {k: {c: v for c, v in s.items() if v} for k, s in asked["variables"].items()}
         asked["variables"] |= {name: {"preselected": True} for name in ("YEAR", "SAMPLE", "SERIAL", "HHWT", "CLUSTER")}
-        self.extracts[number] = {"status": "queued", "extractDefinition": asked, "left": self.polls}
+        self.extracts[number] = {"status": "queued", "extractDefinition": asked, "left": self.polls, **made}
         self.server.expect_request(f"/extracts/{number}").respond_with_handler(lambda _, n=number: self.status(n))
         return self.reply(self.account(number))
 
@@ -264,3 +277,143 @@ def test_a_table_is_built_from_an_ordered_extract(service, httpserver, tmp_path,
             assert retrieval.notes["added"] == (*stored, ("usa_00007.xml", *stored[0][1:]))
     assert service.submitted == 1
     assert [f for f in (tmp_path / "scratch" / "acs" / "ipums-incoming").rglob("*") if f.is_file()] == []
+
+
+# Ordering to measure -------------------------------------------------------------------------------------------------
+
+FIVE = Sample(2018, 5)
+FULL_EXTRACT_5 = [*FULL_EXTRACT, Var("MULTYEAR", 4, 0, "H")]
+
+
+def asked(*predictors: str, year: int = 2018):
+    return microdata_uses(predictors, year)
+
+
+def test_an_order_has_what_the_predictors_of_the_run_need():
+    assert set(variables(FIVE, asked("college"))) == {
+        *("AGE", "DIFFCARE", "DIFFMOB", "DIFFPHYS", "DIFFREM", "DIFFSENS", "EDUCD", "GQ", "HISPAN", "MULTYEAR"),
+        *("PERNUM", "PUMA", "RACE", "REPWTP", "SEX", "STATEFIP"),
+    }
+    both = variables(FIVE, asked("college", "digital_access"))
+    assert {"CILAPTOP", "CIHISPEED", "COUNTYFIP", "VACANCY", "ADJUST", "EDUCD"} < set(both)
+    assert not {"REPWT", "GRADEATT", "EMPSTAT", "VALUEH"} & set(both), "digital access has no intervals"
+    assert set(variables(SAMPLE, asked("employment"))) == {
+        *("AGE", "EMPSTAT", "GQ", "PERNUM", "PUMA", "REPWTP", "STATEFIP"),
+    }
+    assert "BEDROOMS" not in variables(SAMPLE, asked(*microdata_predictors()))
+    assert set(variables(SAMPLE)) > set(variables(SAMPLE, asked(*microdata_predictors())))
+
+
+def test_all_that_is_ordered_is_known_to_the_readers():
+    for sample in SAMPLES:
+        assert set(variables(sample, microdata_uses(None, sample.year))) <= set(variables(sample))
+
+
+def test_a_sample_that_no_predictor_of_the_run_uses_is_read_whole():
+    assert variables(SAMPLE, asked("college")) == variables(SAMPLE)
+
+
+def test_persons_are_selected_where_no_household_is_asked_for():
+    assert cases(FIVE, asked("college")) == {"AGE": {19, 20}}
+    assert cases(FIVE, asked("college", "preschool")) == {"AGE": {3, 4, 19, 20}}
+    assert cases(SAMPLE, asked("employment")) == {"AGE": set(range(25, 55))}
+    assert cases(FIVE, asked("college", "income")) == {}
+    assert cases(SAMPLE, asked("housing_wealth")) == {}
+    assert cases(FIVE, {}) == {}
+
+
+def test_years_ask_for_the_series_they_have():
+    assert "acs5_households" not in microdata_uses(("digital_access",), 2014)
+    assert "acs5_households" in microdata_uses(("digital_access",), 2018)
+    assert set(microdata_uses(("income", "employment"), 2019)) == {"acs1_households", "acs1_persons"}
+
+
+def microdata_predictors() -> list[str]:
+    return [key for key, entry in catalog().items() if entry.microdata]
+
+
+@pytest.fixture
+def ordering(service, httpserver, tmp_path, monkeypatch):
+    """(retrieval for a run of these predictors, after earlier ones) against a service that makes what is asked for."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(ipums_order, "API", httpserver.url_for("").rstrip("/"))
+    persons, households = people(900, span=5)
+
+    def makes(stem: str, asked: dict) -> tuple[bytes, bytes]:
+        given = {"YEAR", "SAMPLE", "SERIAL", "HHWT", "PERWT"}
+        have = [v for v in FULL_EXTRACT_5 if v.name.rstrip("0123456789") in given | set(asked["variables"])]
+        some = persons
+        for name, spec in asked["variables"].items():
+            if codes := spec.get("caseSelections", {}).get("general"):
+                some = some.filter(pl.col(name).is_in([int(code) for code in codes]))
+        whole = some.height == persons.height
+        units = households if whole else households.filter(pl.col("SERIAL").is_in(some["SERIAL"].implode()))
+        hierarchical(tmp_path / "made", stem, some, units, have)
+        return ((tmp_path / "made" / f"{stem}.dat.gz").read_bytes(), codebook(stem, have, hierarchical=True).encode())
+
+    service.makes = makes
+
+    def ordering(*predictors: str, earlier: tuple[str, ...] = (), key: str | None = KEY) -> FolderRetrieval:
+        retrieval = FolderRetrieval(tmp_path / "files", tmp_path / "scratch", ("10", "44"))
+        retrieval.ipums_key = key
+        retrieval.uses = asked(*predictors)
+        retrieval.uses_to_order = asked(*predictors, *earlier)
+        return retrieval
+
+    return ordering
+
+
+def test_one_extract_serves_all_tables_of_a_run(service, ordering):
+    persons = build("persons", 5, 2018, ordering("college", "income")).collect()
+    households = build("households", 5, 2018, ordering("college", "income")).collect()
+    assert service.submitted == 1
+    assert persons.filter(pl.col("age").is_in([19, 20]))["educd"].null_count() == 0
+    assert households["hhincome"].null_count() == 0
+    assert households["cilaptop"].null_count() == households.height, "not asked for"
+
+
+def test_a_later_run_that_needs_more_orders_anew_and_serves_the_earlier_one(service, ordering):
+    build("persons", 5, 2018, ordering("college"))
+    retrieval = ordering("employment", earlier=("college",))
+    table = build("persons", 5, 2018, retrieval).collect()
+    assert service.submitted == 2
+    assert retrieval.notes["acs ordered again for want of"] == ["EMPSTAT"]
+    assert retrieval.notes["acs extracts"] == ["usa_00042.dat.gz"]
+    assert table["empstat"].null_count() == table["educd"].null_count() == 0
+    assert table["age"].is_between(25, 54).any()
+    assert table["age"].is_in([19, 20]).any()
+    assert {f.path.name for f in retrieval.used} == {"usa_00042.dat.gz", "usa_00042.xml"}
+    # What needs less is served by what is there, without an order.
+    build("persons", 5, 2018, ordering("college"))
+    build("persons", 5, 2018, ordering("employment", "college"))
+    assert service.submitted == 2
+
+
+def test_without_a_key_the_run_says_what_is_lacking_and_for_whom(service, ordering):
+    build("persons", 5, 2018, ordering("college"))
+    with pytest.raises(InputError, match=r"lacks variables .* EMPSTAT \(employment\)\..*IPUMS_API_KEY") as error:
+        build("persons", 5, 2018, ordering("employment", key=None))
+    assert (error.value.file, error.value.column) == ("usa_00041.dat.gz", "EMPSTAT")
+    with pytest.raises(InputError, match=r"households table needs: .*HHINCOME \(income\)"):
+        build("households", 5, 2018, ordering("income", key=None))
+    assert service.submitted == 1
+
+
+def test_an_extract_of_other_persons_is_refused(ordering, tmp_path):
+    """All variables are there, but a person has selected ages 25 to 54."""
+    persons, households = people(600, span=5)
+    some = persons.filter(pl.col("AGE").is_between(25, 54))
+    units = households.filter(pl.col("SERIAL").is_in(some["SERIAL"].implode()))
+    hierarchical(tmp_path / "files" / "acs_pums_ipums" / "us2018c", "usa_00003", some, units, FULL_EXTRACT_5)
+    assert build("persons", 5, 2018, ordering("employment", key=None)).collect().height == some.height
+    with pytest.raises(
+        InputError, match=r"no record has AGE 19 to 20, which college counts: .* other persons"
+    ) as error:
+        build("persons", 5, 2018, ordering("employment", "college", key=None))
+    assert (error.value.file, error.value.column) == ("usa_00003.dat.gz", "AGE")
+
+
+def test_extracts_without_replicate_weights_serve_what_has_no_interval(ordering):
+    table = build("households", 5, 2018, ordering("digital_access")).collect()
+    assert table["repwt1"].null_count() == table.height
+    assert table.filter(pl.col("gq") > 0)["cihispeed"].null_count() == 0

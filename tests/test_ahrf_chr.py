@@ -272,6 +272,15 @@ def test_faulty_workbooks_are_refused(root, rows, message):
         rankings.build_injury_deaths(2020, root.retrieval())
 
 
+@pytest.mark.parametrize("rows", [ROWS[1:], ROWS[1:2], ROWS[:1]])
+def test_a_workbook_with_one_header_row_is_refused(root, rows):
+    """Without the names of the measures, "95% CI - Low" could be of any of them."""
+    lay_workbook(root, rows)
+    for build, year in ((rankings.build_injury_deaths, 2020), (rankings.build_physicians, 2019)):
+        with pytest.raises(InputError, match=r"there is one header row|has no rows"):
+            build(year, root.retrieval())
+
+
 def test_a_workbook_without_the_sheet_and_what_is_no_workbook(root):
     lay_workbook(root, sheet="Other")
     with pytest.raises(InputError, match="Ranked Measure Data"):

@@ -178,6 +178,23 @@ def test_bad_long_files_are_refused(tmp_path, rows, words):
     refuses(lambda: read_long(tmp_path, packed(rows)), "source edfacts_homeless, file long.zip", *words)
 
 
+@pytest.mark.parametrize("mark", ["<=2", "*", "-1", "-2", "", " ", "s", "S*", "NA", "n<3"])
+def test_no_other_mark_passes_for_withheld_or_not_reported(tmp_path, mark):
+    """`S` is withheld and `.` not reported, and only where the layout has it; whatever else stands there is refused."""
+    words = "negative" if mark.startswith("-") else "not a number"
+    wide, long = change(WIDE_ROWS, 1, 6, mark), change(LONG_ROWS, 2, 8, mark)
+    refuses(lambda: read_wide(tmp_path, text(WIDE_HEADER, wide)), "row 3", "column TOTAL", words)
+    refuses(lambda: read_long(tmp_path, packed(long)), "row 4", "column Value", words)
+    refuses(lambda: read_long(tmp_path, packed(change(LONG_ROWS, 2, 8, "."))), "row 4", "not a number")
+
+
+def test_withheld_not_reported_and_none_at_all_are_three_things(tmp_path):
+    rows = [*WIDE_ROWS[:3], ("2018-2019", "ALABAMA", "01", "0100008", "Zero", "", "0", "08APR20")]
+    table, notes = read_wide(tmp_path, text(WIDE_HEADER, rows))
+    assert table.rows()[1:] == [("0100006", "all", None, True), ("0100008", "all", 0, False)]
+    assert (notes["districts that reported nothing, left out"], notes["numbers withheld by the agency"]) == (1, 1)
+
+
 def test_a_missing_or_renamed_column_is_named(tmp_path):
     header = [c if c != "Value" else "Values" for c in LONG_HEADER]
     refuses(lambda: read_long(tmp_path, packed(header=header)), "column Value", "missing", "'values'")

@@ -183,6 +183,12 @@ def test_incomes_are_brought_to_the_year_and_may_be_zero_or_losses():
     assert frame["quality"].to_list() == [1, 1, 1]
 
 
+def test_top_coded_incomes_count_as_they_are():
+    """Only 9999999 stands for no income; whatever is below is one."""
+    frame = percentiles(households(100, hhincome=[-59_999] * 15 + [-1] * 15 + [9_999_998] * 70, adjust=1.013097))
+    assert frame["value"].to_list() == [-1.013097, 9_999_998 * 1.013097, 9_999_998 * 1.013097]
+
+
 def test_a_household_without_an_income_is_refused():
     with pytest.raises(InputError, match="a value is missing in the universe"):
         percentiles(pl.concat([households(), households(1, hhincome=9_999_999)]))

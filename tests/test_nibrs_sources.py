@@ -317,6 +317,19 @@ def test_bad_agencies_name_their_row(laid, change, problem):
     assert error.value.row == 2
 
 
+def test_two_versions_of_the_batch_header_in_one_folder_are_refused(laid):
+    """Each version changes past years: which of the two belongs to the segments is not for the program to say."""
+    laid.header({})
+    folder = laid.folder("nibrs", nibrs.HEADER_VINTAGE)
+    newer = folder / nibrs.HEADER.accept[0]
+    newer.write_bytes((folder / nibrs.HEADER.name).read_bytes())
+    assert nibrs.build_agencies(YEAR, laid.retrieval()).height == 1, "the same file twice is no conflict"
+    laid.header({}, {"ori": "NC0020000"})
+    (folder / "provenance.json").unlink()
+    with pytest.raises(InputError, match=r"1991_2023.rds and nibrs_batch_header_1991_2024.rds lie in one folder"):
+        nibrs.build_agencies(YEAR, laid.retrieval())
+
+
 def test_a_header_without_the_year_is_an_error(laid):
     laid.header({"year": "2021"})
     with pytest.raises(InputError, match="no agencies of 2022"):

@@ -20,7 +20,9 @@ from outputs.deliver import verify_sums
 from outputs.dictionary import PUBLISHED
 from outputs.files import FILES, columns
 from outputs.long import LONG
-from outputs.release import ReleaseError, publish
+from outputs.release import GateFacts, ReleaseError, publish
+from outputs.rules.register import RELEASE_RULES
+from outputs.rules.report import GateFailedError, GateReport
 from schemas.estimate import KEY, empty, gate
 from schemas.labels import DISABILITY, GENDER, RACE_SHARE
 
@@ -315,7 +317,11 @@ def test_manifest(release):
         sum(manifest["missing_by_reason"].values())
         == pl.read_parquet(folder / "estimates.parquet")["value"].null_count()
     )
-    assert len(report.checks) > 50
+    states = {r.rule.id: r.status for r in report.gate.results}
+    assert set(states) == {r.id for r in RELEASE_RULES}
+    assert report.checks == ("long files", "database", *(i for i, s in states.items() if s == "passed"))
+    assert manifest["gate"] == report.gate.counts
+    assert manifest["gate"]["failed"] == 0
 
 
 def test_same_inputs_give_the_same_bytes(release, estimates, tmp_path):
@@ -417,17 +423,28 @@ def _tamper(name: str, old: bytes, new: bytes):
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("csv/11_mobility-metrics_county_longitudinal.csv", b"Autauga", b"Autauge", "csv equals parquet: county_name"),
-        ("csv/11_mobility-metrics_county_longitudinal.csv", b"2018,01,001", b"2018,1,001", "lost their zeros"),
-        ("csv/11_mobility-metrics_county_longitudinal.csv", b"Strong", b"Great", "unknown quality 'Great'"),
-        ("csv/11_mobility-metrics_county_longitudinal.csv", b"Strong", b"NA", "not missing together in 1 rows"),
-        ("csv/16_mobility-metrics_county_gender_longitudinal.csv", b",Male,", b",Female,", "rows share their key"),
+        ("11_mobility-metrics_county_longitudinal", b"Autauga", b"Autauge", "T9.*csv equals parquet: county_name"),
+        ("11_mobility-metrics_county_longitudinal", b"2018,01,001", b"2018,1,001", "G3.*state 1|G3.*lost their zeros"),
+        ("11_mobility-metrics_county_longitudinal", b"Strong", b"Great", "V4.*quality Great, what unknown quality"),
+        ("11_mobility-metrics_county_longitudinal", b"Strong", b"NA", "V1.*1 row: .*not missing together"),
+        (
+            "16_mobility-metrics_county_gender_longitudinal",
+            b",Male,",
+            b",Female,",
+            "G2.*subgroup Female.*share their key",
+        ),
     ],
 )
 def test_a_release_that_fails_its_checks_is_not_published(estimates, tmp_path, name, old, new, message):
     first = publish({"work": estimates["work"]}, SPINES, tmp_path, META, entries=ENTRIES)
-    with pytest.raises(ReleaseError, match=message):
-        publish(estimates, SPINES, tmp_path, META, entries=ENTRIES, extras=[_tamper(name, old, new)])
+    told: list[tuple[GateReport, str]] = []
+    facts = GateFacts(tell=lambda report, release: told.append((report, release)))
+    extras = [_tamper(f"csv/{name}.csv", old, new)]
+    with pytest.raises(GateFailedError, match=message) as refused:
+        publish(estimates, SPINES, tmp_path, META, entries=ENTRIES, extras=extras, facts=facts)
+    assert name in str(refused.value)
+    assert told == [(refused.value.report, refused.value.release)]
+    assert not told[0][0].passes
     assert sorted(p.name for p in tmp_path.iterdir()) == ["LATEST", first.name]
     assert latest(tmp_path) == first.name
     assert verify_sums(tmp_path / first.name) == []
@@ -464,9 +481,8 @@ def test_a_lost_figure_is_found_by_reconciliation(estimates, tmp_path):
             frame = frame.with_columns(pl.when(first).then(blank).otherwise(pl.col(c)).alias(c) for c in parts)
             frame.write_parquet(path) if form == "parquet" else frame.write_csv(path)
 
-    with pytest.raises(
-        ReleaseError, match=r"18_.*reconciliation: share_employed value 2018 All: 0 in the file, 1 in the est"
-    ):
+    found = r"S4.*18_.*metric share_employed, part value, year 2018, subgroup All, in_file 0, in_estimates 1"
+    with pytest.raises(GateFailedError, match=found):
         publish(estimates, SPINES, tmp_path, META, entries=ENTRIES, extras=[lose])
 
 
@@ -475,7 +491,7 @@ def test_lost_rows_and_emptied_files_are_found(estimates, tmp_path):
         path = folder / "csv/61_mobility-metrics_place_longitudinal.csv"
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
 
-    with pytest.raises(ReleaseError, match=r"61_.*0 rows are not 1"):
+    with pytest.raises(GateFailedError, match=r"S4.*61_.*in_file 0, in_estimates 1"):
         publish(estimates, SPINES, tmp_path, META, entries=ENTRIES, extras=[cut])
 
     def gz(folder: Path) -> None:
@@ -517,8 +533,9 @@ def test_a_value_outside_its_range_or_bounds_is_found(tmp_path):
     high = _estimates("work", 2018).with_columns(
         pl.when(pl.col("value").is_not_null()).then(1.5).alias("value"), pl.lit(None, pl.Float64).alias("lb")
     )
-    with pytest.raises(ReleaseError, match=r"above 1; .*above their upper bound"):
+    with pytest.raises(GateFailedError) as refused:
         publish({"work": high.lazy()}, SPINES, tmp_path, META, entries=ENTRIES)
+    assert {"V2", "V3", "V5", "V6"} <= {r.rule.id for r in refused.value.report.of("failed")}
 
 
 def test_unknown_predictors_and_layouts_are_refused(estimates, tmp_path):

@@ -192,6 +192,16 @@ def test_another_release_is_refused_by_name(tmp_path, name, release, place):
         seda.build_district(2014, retrieval(tmp_path))
 
 
+@pytest.mark.parametrize("place", ["inbox/seda", "raw/seda/5.0"])
+def test_two_releases_in_one_folder_are_refused(tmp_path, place):
+    """The right file is there, and so is another release of it: neither is taken until a person has sorted them."""
+    lay(tmp_path / place, COUNTY_DTA, stata(cohort(37067, 2015)))
+    assert seda.build_county(2014, retrieval(tmp_path)).height > 0
+    lay(tmp_path / place, "seda_county_long_gcs_4.1.dta", stata(cohort(37067, 2015)))
+    with pytest.raises(InputError, match=r"gcs_4.1.dta: this is release 4.1 .*no other release beside"):
+        seda.build_county(2014, retrieval(tmp_path))
+
+
 def test_the_first_district_file_of_the_release_is_refused(tmp_path):
     """The archive replaced it; its name lacks the date."""
     lay(tmp_path / "inbox/seda", "seda_geodist_long_gcs_5.0.dta", stata(cohort(100005, 2015, column="sedalea")))

@@ -15,6 +15,7 @@ from metrics.cells import EVERYBODY, Filter
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
 from metrics.identified_counties import MARK, by_unit
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import Weights
 from metrics.shared import CONNECTICUT, FIVE_YEARS, NEW_PUMAS, SAMPLING_AREAS
@@ -83,6 +84,10 @@ SHARE: Final = ShareSpec(
     (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.HOUSEHOLD_INCOME),
     suppress_by="n",
 )
+
+
+# Without county codes (the Census Bureau's form) households are allocated by their PUMA.
+MICRODATA: Final = {"acs5_households": used_by(SHARE, WEIGHTS, optional=["countyfip"])}
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,7 @@ def estimate(
     if acs5_households is None or puma_allocation is None or year not in PREDICTOR.years:
         return empty().drop("year")
     window = five_years(acs5_households, puma_allocation, year)
-    allocation = acs_reference.Reproduce(place_quality=reproduce.place_quality).allocation(puma_allocation)
+    allocation = acs_reference.Reproduce(place_quality=reproduce.place_quality).allocation(window.allocation)
     units = by_unit(window.records, allocation, copies=reproduce.copies)
     found = share_estimates(units.records, units.allocation, [SHARE], weights=WEIGHTS, sample="acs5")
     found = owed_groups(found, window.records, SHARE.filters, SHARE.groupings)
@@ -217,18 +222,23 @@ def explain(cell: Cell, *, year: int, acs5_households: pl.LazyFrame, puma_alloca
     households of the row (null for those of no named county). At the county level a row with a county has afact 1.
     """
     window = five_years(acs5_households, puma_allocation, year)
-    units = by_unit(window.records, puma_allocation)
+    units = by_unit(window.records, window.allocation)
     told = explain_share(
         cell,
         SHARE,
-        replace(window, records=units.records),
-        units.allocation.lazy(),
+        replace(window, records=units.records, allocation=units.allocation.lazy()),
         weights=WEIGHTS,
         tables=("acs5_households", "puma_allocation"),
     )
     named = units.named.filter(pl.col("state") == cell.state)
     unknown = named.filter(~pl.col("known"))
-    notes = [f"The file names the county of {named['records'].sum():,} households of state {cell.state}."]
+    if named.height:
+        notes = [f"The file names the county of {named['records'].sum():,} households of state {cell.state}."]
+    else:
+        notes = [
+            f"The file names no county in state {cell.state} (the Census Bureau's form never does): all households are "
+            "allocated by the factors."
+        ]
     if unknown.height:
         codes = ", ".join(unknown["countyfip"].unique().sort())
         notes.append(

@@ -7,13 +7,14 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes
-from metrics.acs_deviations import acs_deviations
+from metrics.acs_deviations import acs_deviations, zero_width
 from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
 from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
 from metrics.shared import ACS5_YEARS, CONNECTICUT, FIVE_YEARS, NEW_PUMAS, PUMA_MIX_2014, SAMPLING_AREAS
@@ -71,6 +72,8 @@ SHARE: Final = ShareSpec(
     (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.HOUSEHOLD_INCOME),
 )
 
+MICRODATA: Final = {"acs5_persons": used_by(SHARE, PERSON_WEIGHTS)}
+
 DEVIATIONS: Final = (
     *acs_deviations(
         PREDICTOR.key,
@@ -85,6 +88,7 @@ DEVIATIONS: Final = (
             "place-flags-before-2022": "`Reproduce(place_quality=True)` takes the reference's flags.",
         },
     ),
+    zero_width(PREDICTOR.key),
     Deviation(
         id="preschool/kindergarten",
         kind="kept",
@@ -132,7 +136,7 @@ def estimate(
     if acs5_persons is None or puma_allocation is None or year not in PREDICTOR.years:
         return empty().drop("year")
     window = five_years(acs5_persons, puma_allocation, year, by_code=reproduce.pumas_by_code)
-    areas = reproduce.allocation(puma_allocation)
+    areas = reproduce.allocation(window.allocation)
     found = share_estimates(window.records, areas, [SHARE], weights=PERSON_WEIGHTS, sample="acs5")
     found = owed_groups(found, window.records, SHARE.filters, SHARE.groupings)
     return found.with_columns(pl.lit(window.reference_period).alias("reference_period"))
@@ -147,7 +151,6 @@ def explain(cell: Cell, *, year: int, acs5_persons: pl.LazyFrame, puma_allocatio
         cell,
         SHARE,
         five_years(acs5_persons, puma_allocation, year),
-        puma_allocation,
         weights=PERSON_WEIGHTS,
         tables=("acs5_persons", "puma_allocation"),
     )

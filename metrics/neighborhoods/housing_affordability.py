@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from metrics.affordability_account import decisions, formula, no_puma, notes, recomputed, steps
-from metrics.affordable_homes import GROUPS, LEVELS, Tally, tally
-from metrics.allocation import SCALE
+from metrics.affordable_homes import COLUMNS, GROUPS, LEVELS, Tally, tally
+from metrics.allocation import SCALE, without_former_pumas
 from metrics.areas import GEO_KEY, PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows, sampled
 from metrics.deviation import Deviation, PublishedRow
@@ -22,6 +22,7 @@ from metrics.replication import Integers, ratio
 from metrics.shared import ACS1_YEARS, CONNECTICUT, NEW_PUMAS, SAMPLING_AREAS
 from schemas.estimate import empty
 from schemas.labels import TENURE
+from schemas.microdata import RecordUse
 
 INCOMES = {30: "extremely low", 50: "very low", 80: "low"}
 SUBGROUPS: dict[str, tuple[str, ...]] = {"tenure": TENURE}
@@ -89,6 +90,8 @@ BY_TENURE: Final = Grouping("tenure", TENURE, pl.col("ownershp").replace_strict(
 
 # Metric -> (income level, whether an occupied home must be lived in by a low-income household to count).
 _METRICS: Final = {m.column: (int(m.column.split("_")[-2]), "available" in m.column) for m in PREDICTOR.metrics}
+
+MICRODATA: Final = {"acs1_households": RecordUse(COLUMNS)}
 
 DEVIATIONS: Final = (
     Deviation(
@@ -261,6 +264,7 @@ def compute(
     """`estimate`, or with `reproduce` as the reference has it."""
     if acs1_households is None or puma_allocation is None or hud_income_limits is None:
         return empty().drop("year")
+    puma_allocation = without_former_pumas(puma_allocation)
     if reproduce.published_flags:
         puma_allocation = puma_allocation.with_columns(pl.col("quality_reference").alias("quality"))
     areas = Areas.of(puma_allocation, None if county_place is not None else ("county",))
@@ -353,7 +357,7 @@ def explain(
     """
     percent, available = _METRICS[cell.metric]
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
-    pairs = puma_allocation.filter(here).sort("puma").collect()
+    pairs = without_former_pumas(puma_allocation).filter(here).sort("puma").collect()
     if cell.level == "county":
         county_place = None
     tables = (

@@ -8,17 +8,19 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from metrics.allocation import without_former_pumas
 from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows
 from metrics.deviation import Deviation, PublishedRow
 from metrics.explanation import Cell, Decision, Explanation
-from metrics.home_values import AGE, RACES, Pooled, holdings
+from metrics.home_values import AGE, COLUMNS, RACES, Pooled, holdings
 from metrics.home_values_account import decisions, formula, notes, recomputed, steps
 from metrics.home_values_reference import pooled_as_identified
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ACS1_YEARS, CONNECTICUT, NEW_PUMAS, SAMPLING_AREAS
 from schemas.estimate import empty
 from schemas.labels import HOUSEHOLDER_AGE
+from schemas.microdata import RecordUse
 
 GROUPS = {
     "black_nh": "Black, non-Hispanic",
@@ -91,6 +93,8 @@ PREDICTOR = Predictor(
     ),
     breaks=((2022, CONNECTICUT), (2022, NEW_PUMAS)),
 )
+
+MICRODATA: Final = {"acs1_households": RecordUse(COLUMNS)}
 
 DEVIATIONS: Final = (
     Deviation(
@@ -212,7 +216,7 @@ def compute(
     """`estimate`, or with `reproduce` as the reference has it."""
     if acs1_households is None or puma_allocation is None:
         return empty().drop("year")
-    areas = Areas.of(puma_allocation)
+    areas = Areas.of(without_former_pumas(puma_allocation))
     held = holdings(acs1_households, areas, replicates=reproduce == OURS)
     frames = []
     for grouping, ages in ((EVERYBODY, held.of_all_ages()), (BY_AGE, held)):
@@ -240,7 +244,7 @@ def explain(cell: Cell, *, year: int, acs1_households: pl.LazyFrame, puma_alloca
     (weights).
     """
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
-    pairs = puma_allocation.filter(here).sort("puma").collect()
+    pairs = without_former_pumas(puma_allocation).filter(here).sort("puma").collect()
     tables = ("acs1_households", "puma_allocation")
     if pairs.is_empty():
         text = f"{cell.metric} is missing: no PUMA lies in the area"

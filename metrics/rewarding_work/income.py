@@ -11,10 +11,11 @@ from metrics import acs_recodes
 from metrics.acs_deviations import acs_deviations
 from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
-from metrics.acs_window import Window, five_years, one_year
+from metrics.acs_window import of_sample
 from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.quantile_account import explain_quantile
 from metrics.quantiles import QuantileSpec, quantile_estimates
@@ -98,6 +99,8 @@ BY_GROUP: Final = QuantileSpec(
     FILTERS, INCOME, PROBABILITIES, (EVERYBODY, acs_recodes.RACE_ETHNICITY, acs_recodes.GENDER)
 )
 SPECS: Final = {"acs1": OVERALL, "acs5": BY_GROUP}
+
+MICRODATA: Final = {f"{sample}_households": used_by(spec, HOUSEHOLD_WEIGHTS) for sample, spec in SPECS.items()}
 
 DEVIATIONS: Final = (
     *acs_deviations(
@@ -209,11 +212,11 @@ def estimate(
     """
     frames = []
     for sample, records in (("acs1", acs1_households), ("acs5", acs5_households)):
-        if records is None or puma_allocation is None or year not in _years(sample):
+        if records is None or puma_allocation is None or year not in PREDICTOR.years_of(sample):
             continue
         spec = SPECS[sample]
-        window = _window(sample, records, puma_allocation, year, reproduce)
-        areas = reproduce.allocation(puma_allocation)
+        window = of_sample(sample, records, puma_allocation, year, by_code=reproduce.pumas_by_code)
+        areas = reproduce.allocation(window.allocation)
         found = quantile_estimates(window.records, areas, spec, weights=HOUSEHOLD_WEIGHTS, sample=sample)
         found = owed_groups(found, window.records, spec.filters, spec.groupings)
         frames.append(found.with_columns(pl.lit(window.reference_period).alias("reference_period")))
@@ -238,18 +241,7 @@ def explain(
     return explain_quantile(
         cell,
         SPECS[cell.sample],
-        _window(cell.sample, records, puma_allocation, year, OURS),
-        puma_allocation,
+        of_sample(cell.sample, records, puma_allocation, year),
         weights=HOUSEHOLD_WEIGHTS,
         tables=(f"{cell.sample}_households", "puma_allocation"),
     )
-
-
-def _years(sample: str) -> tuple[int, ...]:
-    return next(s.years for s in PREDICTOR.series if s.sample == sample)
-
-
-def _window(sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, reproduce: Reproduce) -> Window:
-    if sample == "acs1":
-        return one_year(records, year)
-    return five_years(records, allocation, year, by_code=reproduce.pumas_by_code)

@@ -137,6 +137,9 @@ def _dollars(name: str, raw: str, sample: Sample, *, low: int | None = 0) -> Rec
     """
     value = _whole(raw)
     lawful = value.is_not_null() if low is None else value >= low
+    if NOT_APPLICABLE[name]:
+        # Top codes lie far below; an amount that means "not applicable" in IPUMS would be lost.
+        lawful = lawful & (value != NOT_APPLICABLE[name])
     raws: tuple[str, ...] = (raw,)
     if sample.span == 5:
         raws = (raw, "ADJHSG")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import InputError, MobilityError, OwedError
-from sources.acs.ipums_tables import VARIABLES
-from sources.acs.sample import UNITS, Sample
+from sources.acs.asked import Uses, ordered
+from sources.acs.sample import Sample
 
 if TYPE_CHECKING:
     import requests
@@ -31,17 +31,18 @@ _GIVEN: Final = frozenset({"YEAR", "SAMPLE", "SERIAL", "HHWT", "PERWT"})
 # These may appear in the service's account of an extract without having been asked for.
 _PRESELECTED: Final = _GIVEN | {"MULTYEAR", "CBSERIAL", "CLUSTER", "STRATA", "GQ", "PERNUM", "RECTYPE"}
 _INTERNET: Final = frozenset({"CILAPTOP", "CITABLET", "CIHISPEED", "CINETHH"})
+_ORDER: Final = "IPUMS USA extract "
 _HISTORY: Final = 200
 _DOWNLOADS: Final = 3
 
 
-def variables(sample: Sample) -> tuple[str, ...]:
-    """The variables of an extract from which both tables of the sample can be made, as they are named in an order.
+def variables(sample: Sample, uses: Uses | None = None) -> tuple[str, ...]:
+    """The variables of the extract that serves these predictors (all by default), as they are named in an order.
 
     Replicate weights are ordered as a group (REPWT, REPWTP). Left out: what IPUMS adds by itself, and what the sample
     does not have.
     """
-    wanted = {v for unit in UNITS for v in VARIABLES[unit]} - _GIVEN
+    wanted = set(ordered(sample, uses or {})) - _GIVEN
     if sample.span == 1:
         wanted.discard("MULTYEAR")
     if not sample.asks_internet:
@@ -92,6 +93,17 @@ def digest(request: Mapping[str, Any]) -> str:
         "who": request.get("caseSelectWho") or "individuals",
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def order_name(number: int) -> str:
+    """How an extract is named in the store's provenance."""
+    return f"{_ORDER}{number}"
+
+
+def order_number(name: str | None) -> int | None:
+    """The number of an extract that this program ordered, from its name in the provenance; None for other files."""
+    digits = (name or "").removeprefix(_ORDER)
+    return int(digits) if name and name.startswith(_ORDER) and digits.isdigit() else None
 
 
 @dataclass

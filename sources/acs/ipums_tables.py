@@ -16,7 +16,7 @@ from sources.acs.sample import Sample, Unit
 from sources.framework.states import BY_FIPS
 
 PERSON_KEY: Final = ("SERIAL", "PERNUM")
-_TECHNICAL: Final = ("YEAR", "SAMPLE", "SERIAL", "STATEFIP", "PUMA", "GQ")
+TECHNICAL: Final = ("YEAR", "SAMPLE", "SERIAL", "STATEFIP", "PUMA", "GQ")
 _PERSON_REPLICATES: Final = tuple(f"REPWTP{i}" for i in range(1, REPLICATES + 1))
 _HOUSEHOLD_REPLICATES: Final = tuple(f"REPWT{i}" for i in range(1, REPLICATES + 1))
 _PERSON_OWN: Final = (
@@ -31,26 +31,26 @@ _HOUSEHOLD_OWN: Final = (
 HOUSEHOLDER: Final = ("AGE", "SEX", "RACE", "HISPAN")
 
 VARIABLES: Final[dict[Unit, tuple[str, ...]]] = {
-    "persons": (*_TECHNICAL, "MULTYEAR", "HHINCOME", *_PERSON_OWN, *_PERSON_REPLICATES),
-    "households": (*_TECHNICAL, "MULTYEAR", *_HOUSEHOLD_OWN, "PERNUM", *HOUSEHOLDER, *_HOUSEHOLD_REPLICATES),
+    "persons": (*TECHNICAL, "MULTYEAR", "HHINCOME", *_PERSON_OWN, *_PERSON_REPLICATES),
+    "households": (*TECHNICAL, "MULTYEAR", *_HOUSEHOLD_OWN, "PERNUM", *HOUSEHOLDER, *_HOUSEHOLD_REPLICATES),
 }
 
 # What the estimates made from a table cannot do without, by span of the sample (section 3 of their method files). The
 # other columns are null if an extract lacks them; that is noted with the table.
 REQUIRED: Final[dict[tuple[Unit, int], tuple[str, ...]]] = {
-    ("persons", 1): (*_TECHNICAL, "PERNUM", "PERWT", "AGE", "EMPSTAT", *_PERSON_REPLICATES),
-    ("persons", 5): (*_TECHNICAL, "MULTYEAR", "HHINCOME", *_PERSON_OWN, *_PERSON_REPLICATES),
+    ("persons", 1): (*TECHNICAL, "PERNUM", "PERWT", "AGE", "EMPSTAT", *_PERSON_REPLICATES),
+    ("persons", 5): (*TECHNICAL, "MULTYEAR", "HHINCOME", *_PERSON_OWN, *_PERSON_REPLICATES),
     ("households", 1): (
-        *(*_TECHNICAL, "HHWT", "VACANCY", "OWNERSHP", "HHINCOME", "OWNCOST", "RENT", "RENTGRS", "VALUEH", "ADJUST"),
+        *(*TECHNICAL, "HHWT", "VACANCY", "OWNERSHP", "HHINCOME", "OWNCOST", "RENT", "RENTGRS", "VALUEH", "ADJUST"),
         *_HOUSEHOLD_REPLICATES,
     ),
     ("households", 5): (
-        *(*_TECHNICAL, "MULTYEAR", "HHWT", "HHINCOME", "ADJUST", "CILAPTOP", "CITABLET", "CIHISPEED", "CINETHH"),
+        *(*TECHNICAL, "MULTYEAR", "HHWT", "HHINCOME", "ADJUST", "CILAPTOP", "CITABLET", "CIHISPEED", "CINETHH"),
         *_HOUSEHOLD_REPLICATES,
     ),
 }
 # An extract of vacant units alone has no use for what describes occupants.
-REQUIRED_OF_VACANT: Final = (*_TECHNICAL, "HHWT", "VACANCY", "RENT", "VALUEH", "ADJUST")
+REQUIRED_OF_VACANT: Final = (*TECHNICAL, "HHWT", "VACANCY", "RENT", "VALUEH", "ADJUST")
 
 # Lawful values of what is no code.
 _LIMITS: Final[dict[str, tuple[int, int | None]]] = {
@@ -88,7 +88,10 @@ class _Test:
 
 @dataclass(frozen=True)
 class Harmoniser:
-    """Turns raw records of one extract into rows of one table."""
+    """Turns raw records of one extract into rows of one table.
+
+    `asked` are the variables that the predictors of the run cannot do without (empty: those of all predictors).
+    """
 
     unit: Unit
     sample: Sample
@@ -96,15 +99,21 @@ class Harmoniser:
     file: str
     source: str
     vacant_only: bool = False
+    asked: frozenset[str] = frozenset()
     decimals: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.decimals.update({f.name: f.decimals for f in self.codebook.fields})
 
     @property
+    def required(self) -> frozenset[str]:
+        """Variables that a table of occupants and vacant units cannot do without."""
+        return self.asked or frozenset(REQUIRED[self.unit, self.sample.span])
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Required variables that the extract does not have."""
-        required = set(REQUIRED_OF_VACANT if self.vacant_only else REQUIRED[self.unit, self.sample.span])
+        required = set(REQUIRED_OF_VACANT if self.vacant_only else self.required)
         if self.sample.span == 5:
             required.add("MULTYEAR")
         if not self.codebook.hierarchical:
@@ -196,7 +205,7 @@ class Harmoniser:
             _Test(~vacant & (status != 0), column, "an occupied unit with a vacancy status"),
         ]
         if self.vacant_only:
-            lacking = sorted(set(REQUIRED["households", self.sample.span]) - self.codebook.names())
+            lacking = sorted(self.required - self.codebook.names())
             text = ", ".join(lacking[:5])
             tests.append(_Test(~vacant, "GQ", f"an occupied unit, but the extract lacks {text}"))
         elif "PERNUM" in frame.columns:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from upath import UPath
 
 from schemas.errors import InputError, OwedError
+from schemas.microdata import RecordUse
 from sources.framework.declare import Access, Source
 from sources.framework.fetch import Downloader, Unavailable
 from sources.framework.mirror import matching, open_mirror
@@ -72,8 +73,10 @@ class Retrieval:
     `root` is the data root (local or `s3://...`), `mirror` a folder or base URL laid out as the raw store, `scratch` a
     local folder for working files. `offline` cuts off every network but leaves store, inbox and a mirror folder.
     `synthetic` is for the sample profile: offline, without mirror and inbox, and only there synthetic files are read.
-    Files handed out are collected in `used`, what readers left out or changed in `notes`. The keys are part of no
-    message, log or `repr`.
+    `uses` says, by table and predictor, what the predictors of the run use of microdata; a table that is not in it is
+    read with everything its sample has. `uses_to_order` adds those of earlier runs: an extract that is ordered serves
+    them, too. Files handed out are collected in `used`, what readers left out or changed in `notes`. The keys are part
+    of no message, log or `repr`.
     """
 
     def __init__(
@@ -89,8 +92,12 @@ class Retrieval:
         census_key: str | None = None,
         console: Console | None = None,
         downloader: Downloader | None = None,
+        uses: Mapping[str, Mapping[str, RecordUse]] | None = None,
+        uses_to_order: Mapping[str, Mapping[str, RecordUse]] | None = None,
     ) -> None:
         self.scope = scope or Scope()
+        self.uses = uses or {}
+        self.uses_to_order = uses_to_order or self.uses
         self.scratch = scratch or Path(tempfile.gettempdir()) / "mobility-scratch"
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.used: list[RawFile] = []
@@ -208,6 +215,7 @@ class Retrieval:
 
     def _from_store(self, wanted: Wanted) -> list[RawFile]:
         source, vintage = wanted.source.key, wanted.vintage
+        self._refuse_two(self.store.folder(source, vintage), wanted)
         files: list[RawFile] = []
         for file in self.store.find(source, vintage, wanted.name, wanted.names):
             record = self.store.records(source, vintage).get(file)
@@ -242,11 +250,27 @@ class Retrieval:
 
     def _from_inbox(self, wanted: Wanted) -> list[RawFile]:
         handed_in = self._inbox(wanted)
+        if handed_in:
+            self._refuse_two(handed_in[0].parent, wanted)
         for path in handed_in:
             local = self.store.staged(path)
             self._check(local, wanted, path.name)
             self._put(local, wanted, delivered=path.name, how="person", url=None)
         return self._from_store(wanted) if handed_in else []
+
+    def _refuse_two(self, place: UPath, wanted: Wanted) -> None:
+        """One file is wanted: two releases of it in one folder, under two names it may have, are a person's to sort."""
+        if any("*" in name for name in wanted.names):
+            return
+        present = set(self.store.listing(place))
+        there = [name for name in wanted.names if name in present]
+        if len(there) > 1 and len({sha256(self.store.staged(place / name)) for name in there}) > 1:
+            raise InputError(
+                f"{' and '.join(there)} lie in one folder, and either could be the file that is wanted.",
+                source=wanted.source.key,
+                file=f"{wanted.vintage}/{there[1]}",
+                remedy=f"Leave the one that is meant in {place} and take the other away.",
+            )
 
     def _from_mirror(self, wanted: Wanted) -> list[RawFile]:
         if self._mirror is None or (self.offline and self._mirror.asks_network):

@@ -41,7 +41,7 @@ GROUPS: Final[dict[str, tuple[int, float, float]]] = {
 }
 
 
-def _scores(world: World, units: list[tuple[str, int]], column: str) -> pl.DataFrame:
+def scores(world: World, units: list[tuple[str, int]], column: str) -> pl.DataFrame:
     """The archive's columns for units (number, people): a row per unit, subject, grade and spring."""
     base = pl.DataFrame(units, schema={column: pl.String, "people": pl.Int64}, orient="row").with_row_index("at")
     rows = (
@@ -77,7 +77,8 @@ def _scores(world: World, units: list[tuple[str, int]], column: str) -> pl.DataF
     )
 
 
-def _stata(frame: pl.DataFrame) -> bytes:
+def stata(frame: pl.DataFrame) -> bytes:
+    """The frame as a Stata file, without the time of day."""
     import datetime
 
     buffer = io.BytesIO()
@@ -97,7 +98,7 @@ def write(root: Path, world: World) -> None:
         return
     folder = root / SOURCE / RELEASE
     counties = [(s + c, n) for s, c, n in world.people(LAYER, 2018).iter_rows() if s + c != KALAWAO]
-    county = _scores(world, counties, "sedacounty")
-    write_bytes(folder / f"seda_county_long_gcs_{RELEASE}.dta", _stata(county))
-    district = _scores(world, [(d.leaid, d.people) for d in layout(world)[0]], "sedalea")
+    county = scores(world, counties, "sedacounty")
+    write_bytes(folder / f"seda_county_long_gcs_{RELEASE}.dta", stata(county))
+    district = scores(world, [(d.leaid, d.people) for d in layout(world)[0]], "sedalea")
     write_bytes(folder / f"seda_geodist_long_gcs_{RELEASE}_updated_20240319.csv", district.write_csv().encode())
