@@ -23,7 +23,7 @@ class NoExplorerError(MobilityError):
 class _Handler(SimpleHTTPRequestHandler):
     """Files with the types browsers insist on, whatever the machine's own table says; nothing is logged or cached."""
 
-    extensions_map = {
+    extensions_map = {  # noqa: RUF012 - as the base class has it
         **SimpleHTTPRequestHandler.extensions_map,
         ".html": "text/html; charset=utf-8",
         ".js": "text/javascript; charset=utf-8",
