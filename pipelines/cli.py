@@ -1,5 +1,6 @@
 """The `mobility` command."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -535,6 +536,22 @@ def ui(
     ]
     environment = {**os.environ, "DAGSTER_HOME": str(settings.state_root)}
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+@app.command()
+def explore(
+    release: Annotated[str | None, typer.Argument(help="Name or folder of a release. Default: the latest.")] = None,
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 8765,
+    data: DataOption = None,
+) -> None:
+    """Open the data explorer of a release on loopback: compare places, map, profiles. Ctrl-C ends it."""
+    from pipelines.explore import explorer_of, server_for
+
+    folder = explorer_of(settings_for(data).data_root / "published", release)
+    with server_for(folder, port) as server:
+        print(f"Explorer of {folder.parent.name}: http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @app.command()

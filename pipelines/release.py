@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from outputs.about import InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
+from outputs.explorer import write_explorer
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
@@ -234,6 +236,7 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             entries=entries,
             layouts=layouts_of(ws),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
+            extras=(partial(write_explorer, meta=meta, entries=entries),),
             scratch=ws.scratch,
         )
     except GateFailedError as refused:
