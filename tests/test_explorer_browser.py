@@ -548,7 +548,7 @@ def test_profile_of_a_city_names_what_has_no_city_figures(page, address):
     assert "counties only" in page.locator("tr[data-metric=ratio_living_wage]").inner_text()
 
 
-# --- Made-up figures, and figures that several areas share --------------------------------------------------------------
+# --- Made-up figures, and figures that several areas share ------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
