@@ -89,12 +89,14 @@ class GateFacts:
     """What the gate cannot see in finished files.
 
     `stale`: predictor and year of figures that were not made again from the present inputs. `balance`: the survey's
-    weight before and after allocation (year, table, state, before, after). `tell` is called with the report and the
-    release's name, whatever the verdict, before a failing gate raises.
+    weight before and after allocation (year, table, state, before, after). `before_root`: where the release stands that
+    this one is compared with (default: where this one goes). `tell` is called with the report and the release's name,
+    whatever the verdict, before a failing gate raises.
     """
 
     stale: tuple[tuple[str, int], ...] = ()
     balance: pl.DataFrame | None = None
+    before_root: Path | UPath | None = None
     tell: Callable[[GateReport, str], None] = lambda _report, _name: None
 
 
@@ -333,7 +335,7 @@ def _pass_gate(
         dictionary=table,
         suppressions=suppress.suppressions(),
         today=created.date(),
-        before=_before(draft, root),
+        before=_before(draft, local(facts.before_root or root)),
         stale=facts.stale,
         balance=facts.balance,
         columns_of=columns_of,

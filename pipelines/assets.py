@@ -280,7 +280,10 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             check_name="zero_width_intervals",
             passed=zero_width == 0,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"count": zero_width},
+            metadata={
+                "count": zero_width,
+                "intervals": pictures.records(account.notes.get("zero_width", [])) or "none",
+            },
         )
         yield dg.AssetCheckResult(
             check_name="inputs_present",

@@ -312,8 +312,8 @@ def publish(
     data: DataOption = None,
 ) -> None:
     """Make a candidate the latest release (or go back to an earlier one). A damaged one is refused, LATEST stays."""
+    from pipelines.lock import build_lock
     from pipelines.release import promote_release
-    from pipelines.run import build_lock
     from pipelines.workspace import Workspace
 
     ws = Workspace(as_last_built(settings_for(data)))

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
+from upath import UPath
 
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
@@ -22,6 +23,8 @@ from sources.framework import Table
 from sources.registry import all_sources
 
 Status = Literal["built", "unchanged", "owed", "kept"]
+
+_LISTED = 20  # areas named per cell where intervals have no width
 
 
 @dataclass(frozen=True)
@@ -51,23 +54,22 @@ def gate_table(frame: pl.DataFrame | pl.LazyFrame, model: type[pa.DataFrameModel
 
 
 def inventory(ws: Workspace, source_names: tuple[str, ...], year: int) -> str:
-    """A hash of what lies in store, inbox and a local mirror for these sources and this year (names, sizes, times).
+    """A hash of what lies in store, inbox and a mirror folder for these sources and this year (see `ws.listing`).
 
-    Vintages without data years (other forms of the same figures) count for every year.
+    Vintages without data years (other forms of the same figures) count for every year. A mirror behind an address
+    gives no listing; of it, only the address counts.
     """
-    listing: list[tuple[str, str, int, int]] = []
-    local = Path(str(ws.root))
-    folders = [local / "raw", local / "inbox"] if ws.settings.data_is_local else []
+    root: UPath | Path = Path(str(ws.root)) if ws.settings.data_is_local else ws.root
+    raw, inbox = root / "raw", root / "inbox"
+    folders: list[UPath | Path] = [raw, inbox]
     if ws.settings.mirror and "://" not in ws.settings.mirror:
         folders.append(Path(ws.settings.mirror))
+    files: list[tuple[str, list[tuple[str, str]]]] = []
     for name in source_names:
         vintages = [v for v in all_sources()[name].vintages if year in v.data_years or not v.data_years]
-        places = [folder / name / v.key for folder in folders for v in vintages] + [local / "inbox" / name]
-        for place in places:
-            if place.is_dir():
-                files = [f for f in sorted(place.iterdir()) if f.is_file() and f.name != "provenance.json"]
-                listing += [(str(place), f.name, (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
-    return digest(listing, ws.settings.mirror, ws.settings.offline)
+        places = [folder / name / v.key for folder in folders for v in vintages] + [inbox / name]
+        files += [(str(place), found) for place in places if (found := ws.listing(place))]
+    return digest(files, ws.settings.mirror, ws.settings.offline)
 
 
 def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
@@ -80,6 +82,20 @@ def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
         return before.fingerprint == _derived_fingerprint(ws, found, year)
     if not set(microdata_uses(ws.predictors, year).get(name, {})) <= set(before.serves):
         return False
+    return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
+
+
+def table_is_current(ws: Workspace, name: str, year: int) -> bool:
+    """Whether the table that is there was made from what is there now; true if there is none.
+
+    Unlike `table_is_fresh`, a table that was made without an input that is still owed is current.
+    """
+    found = table(name)
+    before = ws.account("tables", name, year)
+    if before is None or not before.present:
+        return True
+    if isinstance(found, Derived):
+        return before.fingerprint == _derived_fingerprint(ws, found, year)
     return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
 
 
@@ -222,5 +238,18 @@ def _tallies(frame: pl.DataFrame) -> dict[str, Any]:
         .len()
         .sort("metric", "level", "sample", "reason")
     )
-    zero_width = frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null()).height
-    return {"quality": quality.to_dicts(), "reasons": reasons.to_dicts(), "zero_width_intervals": zero_width}
+    zero_width = (
+        frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null())
+        .group_by("metric", "level", "sample", "subgroup_type", "subgroup")
+        .agg(
+            pl.len(),
+            pl.concat_str("state", "geo").sort().head(_LISTED).str.join(", ").alias("areas"),
+        )
+        .sort("metric", "level", "sample", "subgroup_type", "subgroup")
+    )
+    return {
+        "quality": quality.to_dicts(),
+        "reasons": reasons.to_dicts(),
+        "zero_width_intervals": int(zero_width["len"].sum()),
+        "zero_width": zero_width.to_dicts(),
+    }

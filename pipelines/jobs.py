@@ -1,14 +1,32 @@
 """The jobs, and everything Dagster needs to know, for a given workspace."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from pipelines.assets import CANDIDATE, RELEASE, YEARS, all_assets
+from pipelines.lock import build_lock
 from pipelines.refresh_jobs import promote, refresh
 from pipelines.workspace import Workspace
 
+PATIENCE = 15.0
+"""Seconds a run waits for the lock: the run before it may be over for Dagster and just about to let go."""
 
-def build_definitions(workspace: Workspace) -> dg.Definitions:
-    """All assets and jobs, working on this workspace, in one process."""
+
+def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg.Definitions:
+    """All assets and jobs, working on this workspace, in one process.
+
+    Whoever starts a run, command line or UI: it has the build lock from its first step to its last, or fails with the
+    message who has it.
+    """
+
+    @dg.resource(description="Data root, state folder, profile and scope; with the build lock as long as a run lasts.")
+    def locked_workspace(context: dg.InitResourceContext) -> Iterator[Workspace]:
+        run = context.run.run_id[:8] if context.run is not None else ""
+        with build_lock(workspace, f"Dagster run {run}".strip(), patience=patience):
+            workspace.look_again()
+            yield workspace
+
     by_year = dg.define_asset_job(
         "one_year",
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE),
@@ -28,6 +46,6 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     return dg.Definitions(
         assets=all_assets(workspace),
         jobs=[by_year, publish, candidate, refresh, promote],
-        resources={"workspace": workspace},
+        resources={"workspace": locked_workspace},
         executor=dg.in_process_executor,
     )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,14 @@ from pipelines.microdata import microdata_uses
 from pipelines.settings import Profile, Settings
 from schemas.errors import MobilityError
 from sources.framework import Retrieval, Scope
+from sources.framework.provenance import PROVENANCE
 
 Kind = Literal["tables", "estimates"]
 Progress = Callable[[str, str, str], None]
+
+# What file systems call the checksum and the times of a file.
+_CHECKSUMS = ("ETag", "etag", "md5", "md5Hash", "content_md5")
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 
 
 class ProfileError(MobilityError):
@@ -113,6 +118,44 @@ class Workspace:
     def remember_states(self) -> None:
         """Note which states this root was last built for; `rebuild`, `trace`, `sources` and `ui` go by it."""
         (self.root / "STATES").write_text(",".join(self.states or []) + "\n")
+
+    def look_again(self) -> None:
+        """Forget what was seen of a remote data root: others may have written to it since."""
+        if not self.settings.data_is_local:
+            self.root.fs.invalidate_cache()
+
+    def listing(self, folder: UPath | Path) -> list[tuple[str, str]]:
+        """Name and state of each file in a folder, sorted: working files and provenance left out; empty if none.
+
+        The state changes with the file: size and time of change of a local one, the checksum that the store keeps
+        (`ETag`) of a remote one, or its size and times if the store keeps none.
+        """
+        found = self._remote_files(folder) if isinstance(folder, UPath) else self._local_files(folder)
+        return sorted((n, state) for n, state in found if n != PROVENANCE and not n.startswith("."))
+
+    @staticmethod
+    def _local_files(folder: Path) -> Iterator[tuple[str, str]]:
+        try:
+            entries = os.scandir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with entries:
+            for entry in entries:
+                if entry.is_file():
+                    stat = entry.stat()
+                    yield entry.name, f"{stat.st_size} {stat.st_mtime_ns}"
+
+    @staticmethod
+    def _remote_files(folder: UPath) -> Iterator[tuple[str, str]]:
+        try:
+            entries = folder.fs.ls(folder.path, detail=True)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry["type"] == "file":
+                checksum = next((entry[k] for k in _CHECKSUMS if entry.get(k)), None)
+                state = checksum or [entry["size"], *(str(entry[k]) for k in _TIMES if k in entry)]
+                yield entry["name"].rstrip("/").rsplit("/", 1)[-1], str(state)
 
     def retrieval(self, year: int | None = None) -> Retrieval:
         """A fresh retrieval for one table (of data year `year`); it records which raw files were used."""
