@@ -81,8 +81,17 @@ def member_of(grouping: Grouping, cell: Cell) -> pl.Expr:
 
 def in_area(window: Window, pairs: pl.DataFrame, filters: tuple[Filter, ...]) -> pl.LazyFrame:
     """The universe's records in the PUMAs of one geography, in the order of the file."""
-    of_area = (pl.col(column).is_in(pairs[column].unique().implode()) for column in PUMA_KEY)
-    return window.records.filter(*of_area).filter(universe(filters))
+    # By vintage, as a code of one may be that of another area in the next.
+    of_area = [
+        pl.lit(False),
+        *(
+            pl.col("state").is_in(of_vintage["state"].unique().implode())
+            & (pl.col("puma_vintage") == vintage)
+            & pl.col("puma").is_in(of_vintage["puma"].unique().implode())
+            for (vintage,), of_vintage in pairs.group_by("puma_vintage", maintain_order=True)
+        ),
+    ]
+    return window.records.filter(pl.any_horizontal(of_area)).filter(universe(filters))
 
 
 def _ratio(inputs: pl.DataFrame) -> float | None:

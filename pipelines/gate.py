@@ -5,12 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
-from metrics.catalog import catalog
-from outputs.promote import PUBLISHED
 from outputs.release import GateFacts
 from outputs.rules.report import GateReport
 from pipelines.derived import with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_current
+from pipelines.horizon import catalog
 from pipelines.workspace import Workspace
 
 _WEIGHTED = ("acs1_persons", "acs5_persons")
@@ -29,7 +28,7 @@ def gate_facts(ws: Workspace, estimates: dict[str, list[int]]) -> GateFacts:
         report.write(report_folder(ws), release)
 
     stale = tuple((k, y) for k, years in estimates.items() for y in years if not _is_current(ws, k, y))
-    return GateFacts(stale=stale, balance=allocation_balance(ws), before_root=ws.root / PUBLISHED, tell=tell)
+    return GateFacts(stale=stale, balance=allocation_balance(ws), tell=tell)
 
 
 def _is_current(ws: Workspace, key: str, year: int) -> bool:

@@ -175,7 +175,7 @@ def test_the_next_release_is_compared_with_the_last(published, tmp_path):
     # A candidate is compared with what is published, wherever it stands itself.
     with pytest.raises(GateFailedError, match="T2"):
         put(tmp_path / "candidates", "preschool", meta=replace(META, code_versions=versions),
-            facts=GateFacts(before_root=root), latest=False)  # fmt: skip
+            previous_root=root, latest=False)  # fmt: skip
 
 
 # --- The reference layout -------------------------------------------------------------------------------------------
