@@ -199,7 +199,7 @@ def test_breaks_are_marked(page, address):
     assert "Sampling areas follow the 2020 census" in card.locator(".notes").first.inner_text()
     assert "Connecticut" not in card.locator(".notes").first.inner_text()
     card = _only(page, address, "index_air_hazard", "environment", (FORSYTH,))
-    assert "Break in comparability" not in card.locator(".notes").first.inner_text()
+    assert "Break in comparability from 2018" in card.locator(".notes").first.inner_text()
     card = _only(page, address, "share_transportation_cost", "transportation")
     assert "Break in comparability from 2022" in card.locator(".notes").first.inner_text()
     assert card.locator(f".verdict[data-place='{FORSYTH}'] .word").inner_text() in ("Not comparable", "Cannot tell")
@@ -548,7 +548,7 @@ def test_profile_of_a_city_names_what_has_no_city_figures(page, address):
     assert "counties only" in page.locator("tr[data-metric=ratio_living_wage]").inner_text()
 
 
-# --- Made-up figures, and figures that several areas share --------------------------------------------------------------
+# --- Made-up figures, and figures that several areas share ------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -241,9 +241,16 @@ export class Card {
         "ul",
         { class: "notes" },
         ...signs.map((one) => element("li", {}, element("b", {}, `${one.letter} `), `${one.kind === "sampling areas" ? "From" : "Break in comparability from"} ${one.year}: ${one.text}`)),
+        this.twoSamples(shown) ? element("li", {}, "The figure for everyone shown beside groups comes from another sample than the one shown without groups: the two may differ.") : null,
         this.metric.pair ? element("li", {}, "Over the years: share of home value divided by share of households; 1.0 means that home wealth is spread as the households are.") : null,
       ),
     );
+  }
+
+  /** Whether figures by group come from another sample than the overall figure. @param {Shown} shown */
+  twoSamples({ kind }) {
+    const first = (/** @type {string} */ k) => this.able.map(({ place }) => table(this.all, this.name, place.level, k)?.samples.at(-1)).find(Boolean);
+    return kind !== "all" && first("all") !== undefined && first("all") !== first(kind);
   }
 
   /** @param {Shown} shown @param {boolean} grouped */

@@ -19,9 +19,6 @@ const STYLE = { fontFamily: FONT, fontSize: "13px", color: INK, background: "tra
 /** @param {Row} row @returns {row is There & Row} */
 const isThere = (row) => row.figure.value !== null;
 
-/** The ratio of a pair, else the value. @param {Metric} metric @param {Figure} figure */
-export const plotted = (metric, figure) => figure.value;
-
 const colorOf = (/** @type {Row} */ row) => (row.figure.quality === 3 ? WEAK : COLORS[row.index]);
 const tintOf = (/** @type {Row} */ row) => (row.figure.quality === 1 ? COLORS[row.index] : row.figure.quality === 2 ? tint(COLORS[row.index]) : "#ffffff");
 
@@ -103,7 +100,7 @@ export function dotChart(metric, rows, { width, interval }) {
   let at = 0;
   for (const group of groups) {
     if (grouped) {
-      labels.push({ at: at + 14, text: group, index: null });
+      labels.push({ at: at + 14, text: group === "All" ? "Everyone" : group, index: null });
       at += 26;
     }
     for (const row of rows.filter((one) => one.figure.group === group)) {

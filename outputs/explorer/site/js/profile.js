@@ -33,16 +33,17 @@ function strip(value, peers, median, quality) {
 }
 
 /**
- * The change to the latest figure in a word, from the latest comparable year at least four years before.
+ * The change to the latest figure in a word, from the latest comparable year at least four years before; if there is
+ * none, from the earliest comparable year.
  * @param {Figure[]} all
  * @param {Figure} last
  * @param {Metric} metric
  * @param {Place} place
  */
 function changeCell(all, last, metric, place) {
+  const comparable = all.filter((f) => earliestComparable([f], last, metric.breaks, place));
   const earlier = all.filter((f) => f.year <= last.year - YEARS_APART);
-  const comparable = earlier.filter((f) => earliestComparable([f], last, metric.breaks, place)).at(-1);
-  const from = comparable ?? earlier.findLast((f) => f.value !== null) ?? all.find((f) => f.value !== null && f.year < last.year);
+  const from = comparable.filter((f) => earlier.includes(f)).at(-1) ?? comparable[0] ?? earlier.findLast((f) => f.value !== null) ?? all.find((f) => f.value !== null && f.year < last.year);
   if (!from) return element("td", { class: "optional" }, "–", element("small", {}, "one year only"));
   const told = verdict(from, last, metric, metric.breaks, place);
   const by = told.difference === null || metric.pair ? "" : `${differenceText(metric, told.difference).replace("percentage points", "points")}, `;
@@ -157,7 +158,7 @@ try {
       ),
       element("p", { class: "key" }, element("span", {}, picture(14, '<circle r="5.5" fill="#0b6aa8"/>'), "This place"), element("span", {}, picture(14, `<line y1="-6" y2="6" stroke="${MUTED}" stroke-width="1.6"/>`), "A peer (Strong or Marginal)"), element("span", {}, picture(14, '<path d="M0-5l6 9h-12z" fill="#b8481a"/>'), "National median")),
       ...tables(all, place, file, beside, { nation, state }),
-      element("p", { class: "notes" }, `${all.rules.medians} A change is judged against the latest comparable year at least ${YEARS_APART} years before, if there is one. `, element("a", { href: "about.html#change" }, "How a change is judged")),
+      element("p", { class: "notes" }, `${all.rules.medians} A change is judged against the latest comparable year at least ${YEARS_APART} years before; if there is none, against the earliest comparable one. `, element("a", { href: "about.html#change" }, "How a change is judged")),
     );
   }
   document.body.dataset.ready = "profile";
