@@ -287,7 +287,8 @@ BREAKS = [
     ("Q12", long(one("ratio_population_pc_physician", 2018), value=0.0, numerator=5000.0, denominator=0.0)),
     ("Q13", long(one("share_election_turnout", 2016), value=1.0)),
     ("Q13", long(one("share_election_turnout", 2016), state="02")),
-    ("Q14", long(one("share_economic_connectedness", 2022), value=0.9)),
+    ("Q14", long(METRIC == "share_economic_connectedness", value=pl.col("value") * 2.2)),
+    ("Q14", long(one("share_economic_connectedness", 2022), value=1.01)),
     ("Q15", _without_definition),
     ("T1", wide(17, share_affordable_50_ami="9.5")),
     (

@@ -67,12 +67,13 @@ def all_rows_agree(context: ReleaseContext, *, same_sample: bool) -> Verdict:
                         gap.quantile(0.95).alias("gap_95"),
                         gap.max().alias("largest_gap"),
                     )
+                    .filter(pl.col("pairs") > 0)
                     .sort("year")
                 )
     if compared == 0:
         what = "the same sample" if same_sample else "different samples"
         return not_applicable(f"no metric has its overall and its group file from {what} in this release")
-    verdict = concat(parts)
+    verdict = concat([p for p in parts if p.height])
     return Verdict(verdict.rows, note=f"{compared} pairs of figures compared")
 
 
@@ -298,7 +299,7 @@ def newest_year(context: ReleaseContext) -> Verdict:
             name = names["value"]
             if name not in wide.frame.columns:
                 continue
-            last = wide.frame.filter(pl.col(name).is_not_null())["year"].max()
+            last = max(wide.years[name], default=None)
             told = (said.get(name) or "").split("; ")[-1]
             if told != ("" if last is None else str(last)):
                 rows.append({"file": wide.name, "column": name, "dictionary": told, "figures": last})
