@@ -362,6 +362,30 @@ def trace(
 
 
 @app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="The earlier release: its name, or its folder.")],
+    new: Annotated[str, typer.Argument(help="The later release: its name, or its folder.")],
+    data: DataOption = None,
+    out_file: Annotated[
+        str | None, typer.Option("--out", help="Write every changed figure here (.parquet or .csv.gz).")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if a change has no reason.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """What changed between two releases: figures by metric, year and reason, and the largest movers.
+
+    Reasons follow from what the releases record about their sources, code and method. A name is looked for among the
+    published releases of the data root, then among its candidates.
+    """
+    from pipelines.revisions import diff_releases
+
+    summary = diff_releases(settings_for(data), old, new, out_file)
+    print(summary.as_json() if json_output else summary.as_text(), end="")
+    if strict and summary.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
 def sources(
     data: DataOption = None,
     states: StatesOption = None,

@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 
 from metrics.catalog import catalog
-from outputs.promote import PUBLISHED
 from outputs.release import GateFacts
 from outputs.rules.report import GateReport
 from pipelines.derived import with_upstream
@@ -29,7 +28,7 @@ def gate_facts(ws: Workspace, estimates: dict[str, list[int]]) -> GateFacts:
         report.write(report_folder(ws), release)
 
     stale = tuple((k, y) for k, years in estimates.items() for y in years if not _is_current(ws, k, y))
-    return GateFacts(stale=stale, balance=allocation_balance(ws), before_root=ws.root / PUBLISHED, tell=tell)
+    return GateFacts(stale=stale, balance=allocation_balance(ws), tell=tell)
 
 
 def _is_current(ws: Workspace, key: str, year: int) -> bool:

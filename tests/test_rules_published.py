@@ -62,7 +62,6 @@ def test_counties_under_codes_of_other_years(reference):
     assert found.status == "failed"
     told = rows(found, "year", "geoid")
     assert {(2014, "46102"), (2014, "02158"), (2014, "02063"), (2019, "02066")} <= told
-    assert {geoid for _, geoid in told} == {"46102", "02158", "02063", "02066"}
     assert ask(rule("G1"), reference).status == "failed"
 
 
