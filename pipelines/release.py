@@ -222,7 +222,6 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
         sources=notes,
         lineage=tuple(lineage_of(ws, key, year) for key, its_years in made.items() for year in its_years),
         owed=owed_files(ws, made),
-        code_versions=versions,
     )
     try:
         report = publish(
