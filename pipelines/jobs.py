@@ -1,17 +1,37 @@
 """The jobs, and everything Dagster needs to know, for a given workspace."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from pipelines.assets import CANDIDATE, RELEASE, YEARS, all_assets
+from pipelines.lock import build_lock
 from pipelines.refresh_jobs import promote, refresh
+from pipelines.schedules import INVENTORY, look_for_news, schedules, source_inventory
+from pipelines.sensors import inbox, take_from_inbox
 from pipelines.workspace import Workspace
 
+PATIENCE = 15.0
+"""Seconds a run waits for the lock: the run before it may be over for Dagster and just about to let go."""
 
-def build_definitions(workspace: Workspace) -> dg.Definitions:
-    """All assets and jobs, working on this workspace, in one process."""
+
+def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg.Definitions:
+    """All assets and jobs, working on this workspace, in one process.
+
+    Whoever starts a run, command line or UI: it has the build lock from its first step to its last, or fails with the
+    message who has it.
+    """
+
+    @dg.resource(description="Data root, state folder, profile and scope; with the build lock as long as a run lasts.")
+    def locked_workspace(context: dg.InitResourceContext) -> Iterator[Workspace]:
+        run = context.run.run_id[:8] if context.run is not None else ""
+        with build_lock(workspace, f"Dagster run {run}".strip(), patience=patience):
+            workspace.look_again()
+            yield workspace
+
     by_year = dg.define_asset_job(
         "one_year",
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE, INVENTORY),
         partitions_def=YEARS,
         description="All tables and estimates of one data year.",
     )
@@ -26,8 +46,10 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         description="Make a candidate release of what has been estimated.",
     )
     return dg.Definitions(
-        assets=all_assets(workspace),
-        jobs=[by_year, publish, candidate, refresh, promote],
-        resources={"workspace": workspace},
+        assets=[*all_assets(workspace), source_inventory],
+        jobs=[by_year, publish, candidate, refresh, promote, look_for_news, take_from_inbox],
+        schedules=schedules(),
+        sensors=[inbox],
+        resources={"workspace": locked_workspace},
         executor=dg.in_process_executor,
     )

@@ -2,18 +2,20 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from metrics.catalog import catalog
 from outputs.about import InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
+from outputs.explorer import write_explorer
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
 from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
+from pipelines.horizon import catalog
 from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
@@ -233,6 +235,7 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             entries=entries,
             layouts=layouts_of(ws),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
+            extras=(partial(write_explorer, meta=meta, entries=entries),),
             scratch=ws.scratch,
         )
     except GateFailedError as refused:
