@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from metrics.catalog import catalog
-from outputs.about import InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
+from outputs import calibration
+from outputs.about import SYNTHETIC_NOTICE, InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
 from outputs.rules.report import REPORT_TEXT, GateFailedError
+from pipelines.calibrate import published_figures
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
 from pipelines.substitutes import entries_as_made
@@ -233,6 +235,9 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             previous_root=ws.root / PUBLISHED,
             entries=entries,
             layouts=layouts_of(ws),
+            extras=(
+                calibration.report(entries, published_figures(ws), notice=SYNTHETIC_NOTICE if meta.synthetic else ""),
+            ),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
             scratch=ws.scratch,
         )
