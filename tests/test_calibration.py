@@ -154,3 +154,19 @@ def test_the_report_is_written_into_a_release(tmp_path):
     assert "| `share_employed` | 1 | 1 | 0 | 0.00% |  |" in text
     assert "| `share_employed` (acs1) | county | 2018-2019 | 1 | 2.50% | 2.50% |  |" in text
     assert "Denver" in (folder / "coterminous.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.e2e
+@pytest.mark.xdist_group("sample")
+def test_every_release_has_its_calibration(sample_root):
+    name = (sample_root / "published" / "LATEST").read_text().strip()
+    folder = sample_root / "published" / name / "calibration"
+    text = (folder / "calibration.md").read_text(encoding="utf-8")
+    assert "SYNTHETIC" in text
+    pairs = pl.read_csv(folder / "coterminous.csv", null_values=["NA"], infer_schema_length=None)
+    assert pairs.filter(pl.col("predictor").is_in(["employment", "income", "preschool"]))["agrees"].all()
+    assert pairs.filter(~pl.col("agrees"))["reason"].str.len_chars().min() > 0
+    moved = pl.read_csv(folder / "drift.csv", null_values=["NA"], infer_schema_length=None)
+    assert set(moved["level"]) == {"county", "place"}
+    sums = (folder.parent / "SHA256SUMS").read_text()
+    assert "calibration/calibration.md" in sums
