@@ -9,6 +9,8 @@ from pipelines.code_version import closure, module_of
 from pipelines.definitions import defs
 from pipelines.derived import derived_tables
 from pipelines.run import missing_modules, plan, tables_of
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
 from sources.registry import all_sources, all_tables
 
 
@@ -58,6 +60,13 @@ def test_plan_asks_only_for_what_a_year_needs():
     employment = tables_of("employment", 2015)
     assert "acs1_persons" in employment
     assert "acs5_persons" not in employment
+
+
+def test_figures_to_compare_with_are_asked_for_in_live_builds_alone(tmp_path):
+    live, sample = (Workspace(Settings(_env_file=None, data=str(tmp_path / p), profile=p)) for p in ("live", "sample"))
+    assert "acs_published" in plan(["employment"], [2018], live)[2018][0]
+    assert "acs_published" not in plan(["employment"], [2018], sample)[2018][0]
+    assert "acs_published" not in plan(["living_wage"], [2018], live)[2018][0]
 
 
 def test_years():
