@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 # Targets are listed by `make help`.
-.PHONY: help setup build test lint types unit ui bench docs lock snapshot clean
+.PHONY: help setup build test lint types unit ui bench torture audit docs lock snapshot clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -41,6 +41,12 @@ ui: $(READY)  ## Open the Dagster UI on loopback
 
 bench: $(READY)  ## Measure speed and memory against named alternatives
 	$(BIN)/python -m benchmarks
+
+torture: $(READY)  ## Kill builds a hundred times at any moment and compare what is published (about ten minutes)
+	$(BIN)/python tests/torture.py --kills 100
+
+audit: $(READY)  ## Look the locked packages up in a database of known weaknesses, if one can be reached
+	$(BIN)/python tests/audit.py
 
 docs: $(READY)  ## Write the pages that are made from the code
 	$(BIN)/python -m outputs.deviations docs/deviations.md

@@ -243,7 +243,7 @@ def _content(draft: _Draft) -> str:
     digest.update(csv_text(lineage(meta, draft.here)))
     # A change of the publishing code is a change of content, even if the version of the code was not raised.
     here = Path(__file__).parent
-    for source in sorted(p for form in ("*.py", "*.csv") for p in here.rglob(form)):
+    for source in sorted(p for form in ("*.py", "*.csv", "*.html", "*.js", "*.css") for p in here.rglob(form)):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

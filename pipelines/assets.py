@@ -10,13 +10,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from metrics.catalog import catalog
 from metrics.predictor import PILLARS, Entry
 from metrics.review import Review
 from pipelines import data_checks, gate_checks, pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
+from pipelines.horizon import catalog
 from pipelines.judge import findings_of
 from pipelines.release import RefusedError, provenance, publish_release
 from pipelines.substitutes import NOTE, entries_to_make

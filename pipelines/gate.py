@@ -5,11 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
-from metrics.catalog import catalog
 from outputs.release import GateFacts
 from outputs.rules.report import GateReport
 from pipelines.derived import with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_current
+from pipelines.horizon import catalog
 from pipelines.workspace import Workspace
 
 _WEIGHTED = ("acs1_persons", "acs5_persons")

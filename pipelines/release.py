@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from metrics.catalog import catalog
 from outputs import calibration
 from outputs.about import SYNTHETIC_NOTICE, InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
+from outputs.explorer import write_explorer
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
@@ -16,6 +17,7 @@ from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.calibrate import published_figures
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
+from pipelines.horizon import catalog
 from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
@@ -235,10 +237,11 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             previous_root=ws.root / PUBLISHED,
             entries=entries,
             layouts=layouts_of(ws),
+            facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
             extras=(
+                partial(write_explorer, meta=meta, entries=entries),
                 calibration.report(entries, published_figures(ws), notice=SYNTHETIC_NOTICE if meta.synthetic else ""),
             ),
-            facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
             scratch=ws.scratch,
         )
     except GateFailedError as refused:

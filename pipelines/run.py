@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from metrics.catalog import catalog
 from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.calibrate import PUBLISHED_TABLE, calibrates
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
+from pipelines.horizon import catalog
 from pipelines.judge import is_judged
 from pipelines.lock import build_lock
 from pipelines.release import last_candidate, last_release, left_out

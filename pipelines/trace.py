@@ -6,11 +6,11 @@ from typing import Any
 
 import polars as pl
 
-from metrics.catalog import catalog
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Entry
 from outputs.suppress import for_release
 from pipelines.engine import estimates_are_fresh, input_frames
+from pipelines.horizon import catalog
 from pipelines.judge import findings_of
 from pipelines.release import last_release, provenance
 from pipelines.sample import prepare

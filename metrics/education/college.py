@@ -14,6 +14,7 @@ from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.growth import covers
 from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
@@ -120,7 +121,7 @@ def estimate(
     without year: see `metrics.survey.share_estimates`. No rows if an input is owed (None). Raises `InputError` for an
     unknown attainment and for an unknown PUMA. Method file college.md, sections 4 to 6.
     """
-    if acs5_persons is None or puma_allocation is None or year not in PREDICTOR.years:
+    if acs5_persons is None or puma_allocation is None or not covers(PREDICTOR.years, year):
         return empty().drop("year")
     window = five_years(acs5_persons, puma_allocation, year, by_code=reproduce.pumas_by_code)
     areas = reproduce.allocation(window.allocation)

@@ -11,6 +11,7 @@ from metrics.acs_deviations import acs_deviations, zero_width
 from metrics.acs_window import of_sample
 from metrics.cells import EVERYBODY
 from metrics.explanation import Cell, Explanation
+from metrics.growth import covers
 from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
@@ -105,7 +106,7 @@ def estimate(
     """
     frames = []
     for sample, records, spec in (("acs1", acs1_persons, OVERALL), ("acs5", acs5_persons, BY_GROUP)):
-        if records is None or puma_allocation is None or year not in PREDICTOR.years_of(sample):
+        if records is None or puma_allocation is None or not covers(PREDICTOR.years_of(sample), year):
             continue
         window = of_sample(sample, records, puma_allocation, year)
         found = share_estimates(window.records, window.allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)

@@ -15,6 +15,7 @@ from metrics.acs_window import of_sample
 from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.growth import covers
 from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.quantile_account import explain_quantile
@@ -212,7 +213,7 @@ def estimate(
     """
     frames = []
     for sample, records in (("acs1", acs1_households), ("acs5", acs5_households)):
-        if records is None or puma_allocation is None or year not in PREDICTOR.years_of(sample):
+        if records is None or puma_allocation is None or not covers(PREDICTOR.years_of(sample), year):
             continue
         spec = SPECS[sample]
         window = of_sample(sample, records, puma_allocation, year, by_code=reproduce.pumas_by_code)
