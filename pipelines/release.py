@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from outputs.about import InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
+from outputs import calibration
+from outputs.about import SYNTHETIC_NOTICE, InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
 from outputs.explorer import write_explorer
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
 from outputs.rules.report import REPORT_TEXT, GateFailedError
+from pipelines.calibrate import published_figures
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
 from pipelines.horizon import catalog
@@ -235,7 +237,10 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             entries=entries,
             layouts=layouts_of(ws),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
-            extras=(partial(write_explorer, meta=meta, entries=entries),),
+            extras=(
+                partial(write_explorer, meta=meta, entries=entries),
+                calibration.report(entries, published_figures(ws), notice=SYNTHETIC_NOTICE if meta.synthetic else ""),
+            ),
             scratch=ws.scratch,
         )
     except GateFailedError as refused:
