@@ -14,16 +14,13 @@ from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
 from pipelines.horizon import catalog
+from pipelines.lock import BusyError, remote_lock
 from pipelines.release import last_candidate, last_release, left_out
 from pipelines.settings import PROJECT
 from pipelines.substitutes import entry_of
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.registry import all_tables
-
-
-class BusyError(MobilityError):
-    """Another build works on the same data root."""
 
 
 @dataclass
@@ -41,7 +38,7 @@ class RunReport:
 
 @contextlib.contextmanager
 def build_lock(ws: Workspace) -> Iterator[None]:
-    """One build at a time for a state folder; the lock goes with the process."""
+    """One build at a time for a state folder, and for a data root on S3; the lock goes with the process."""
     folder = ws.settings.state_root
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "build.lock").open("w") as handle:
@@ -51,7 +48,8 @@ def build_lock(ws: Workspace) -> Iterator[None]:
             raise BusyError(f"another build is running on {ws.root} (lock {folder / 'build.lock'}).") from error
         handle.write(str(os.getpid()))
         handle.flush()
-        yield
+        with remote_lock(ws.root):
+            yield
 
 
 def built_predictors() -> list[str]:
