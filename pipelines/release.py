@@ -16,6 +16,7 @@ from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
 from pipelines.horizon import catalog
+from pipelines.regions import connecticut_regions
 from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
@@ -236,7 +237,7 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             entries=entries,
             layouts=layouts_of(ws),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
-            extras=(partial(write_explorer, meta=meta, entries=entries),),
+            extras=(partial(write_explorer, meta=meta, entries=entries, regions=connecticut_regions(ws.retrieval())),),
             scratch=ws.scratch,
         )
     except GateFailedError as refused:

@@ -1,10 +1,12 @@
 """The explorer's data files: what stands in them, their size, and that they are the published figures."""
 
 import hashlib
+import itertools
 import json
 import shutil
 import subprocess
 import urllib.request
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +27,10 @@ from outputs.explorer.peers import peers
 from outputs.explorer.states import POSTAL, REGION
 from outputs.files import FILES, series_of
 from pipelines.explore import NoExplorerError, explorer_of
+from pipelines.regions import connecticut_regions, shapes_of
 from schemas.labels import REASONS
+from sources import boundaries
+from sources.framework.retrieve import Retrieval
 
 pytestmark = pytest.mark.xdist_group("explorer")
 MOST_BYTES = 2_000_000
@@ -322,3 +327,31 @@ def test_files_are_served_with_the_types_browsers_insist_on(site):
             with urllib.request.urlopen(f"{address}/{path}") as answer:
                 assert answer.headers["Content-Type"].startswith(kind)
                 assert answer.read() == (site / path).read_bytes()
+
+
+def test_planning_regions_are_taken_from_the_boundary_file_if_it_is_at_hand(tmp_path):
+    import geopandas
+    import shapely
+
+    path = tmp_path / "cb_2022_us_county_500k.zip"
+    frame = geopandas.GeoDataFrame(
+        {"GEOID": ["09120", "09110", "37067"]},
+        geometry=[shapely.box(-73, 41, -72.9, 41.1), shapely.box(-72.5, 41.5, -72, 42), shapely.box(-80, 36, -79, 37)],
+        crs="EPSG:4326",
+    )
+    frame.to_file(tmp_path / "cb_2022_us_county_500k.shp")
+    with zipfile.ZipFile(path, "w") as archive:
+        for part in tmp_path.glob("cb_2022_us_county_500k.*"):
+            if part.suffix != ".zip":
+                archive.write(part, part.name)
+    found = shapes_of(path)["features"]
+    assert [f["id"] for f in found] == ["09110", "09120"]
+    ring = found[1]["geometry"]["coordinates"][0][0]
+    area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in itertools.pairwise(ring))
+    assert area < 0, "the outer ring runs clockwise"
+    assert {tuple(point) for point in ring} >= {(-73.0, 41.0), (-72.9, 41.1)}
+
+    store = Retrieval(root=tmp_path / "data", scratch=tmp_path, offline=True)
+    assert connecticut_regions(store) is None
+    store.add(boundaries.SOURCE, boundaries.REGIONS, path, how="person")
+    assert connecticut_regions(store) == shapes_of(path)

@@ -69,18 +69,26 @@ def _index(places: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_explorer(folder: Path, meta: ReleaseMeta, *, entries: Mapping[str, Entry] | None = None) -> None:
+def write_explorer(
+    folder: Path,
+    meta: ReleaseMeta,
+    *,
+    entries: Mapping[str, Entry] | None = None,
+    regions: Mapping[str, Any] | None = None,
+) -> None:
     """Write `explorer/` into a release's folder.
 
     `folder` holds `estimates.parquet` and, for populations, the overall wide files as Parquet. `meta` names the
-    sources. `entries` is the catalog. Raises `ExplorerError` if the folder is no release.
+    sources. `entries` is the catalog. `regions` are the shapes of Connecticut's planning regions as GeoJSON features
+    with their codes as `id`, in degrees; without them the map says that it lacks them. Raises `ExplorerError` if the
+    folder is no release.
     """
     entries = catalog() if entries is None else entries
     path = folder / LONG_FILE
     if not path.exists():
         raise ExplorerError(f"{folder} is no release: it has no {LONG_FILE}")
     site = folder / EXPLORER
-    facts = _facts(path, meta)
+    facts = _facts(path, meta) | {"regions": regions is not None}
     write_pages(site, facts)
     long = pl.scan_parquet(path)
     included = set(long.select("predictor").unique().collect()["predictor"])
@@ -92,6 +100,8 @@ def write_explorer(folder: Path, meta: ReleaseMeta, *, entries: Mapping[str, Ent
     index = {level: _index(frame) for level, frame in by_year.items()}
 
     dump(site / "data/places.json", _places_json(index))
+    if regions is not None:
+        dump(site / "data/regions.json", regions)
     _write_places(site, figures, listed, pairs, index)
     order = {level: {code: i for i, code in enumerate(frame["geoid"])} for level, frame in index.items()}
     everyone = [i for i, block in enumerate(listed) if block.kind == "all"]

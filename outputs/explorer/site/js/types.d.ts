@@ -71,6 +71,8 @@ export interface Catalog {
   synthetic: boolean;
   notice: string | null;
   states: string[] | null;
+  /** Whether there are shapes of Connecticut's planning regions. */
+  regions: boolean;
   pillars: Record<string, string>;
   predictors: Predictor[];
   metrics: Record<string, Metric>;
