@@ -640,6 +640,8 @@ def _figure(value, lb=None, ub=None, *, year=2018, sample="acs1", period=None, q
 SHARE = {"interval": "sampling", "percentile": False, "minimum": 0, "maximum": 1, "unit": "share", "pair": False}
 NEW_AREAS = {"last": 2021, "year": 2022, "kind": "sampling areas", "text": "New areas.", "sample": "acs1"}
 REGIONS = {"last": 2021, "year": 2022, "kind": "geography", "text": "Regions.", "states": ["09"]}
+INCOME_LINE = {"last": 2018, "year": 2023, "kind": "definition", "text": "A line moves.", "groups": ["income"]}
+SHARED = {"last": 2014, "year": 2023, "kind": "note", "text": "Shared interviews."}
 T, Z = 1.990, 1.96
 
 
@@ -733,6 +735,22 @@ CASES: dict[str, tuple[dict, dict, dict, list, str, str]] = {
         [NEW_AREAS],
         "37",
         "real",
+    ),
+    "break of other groups": (
+        _around(0.5, 0.02, T),
+        _around(0.7, 0.02, T, year=2023),
+        SHARE,
+        [INCOME_LINE, SHARED],
+        "37",
+        "real",
+    ),
+    "break of this group": (
+        _around(0.5, 0.02, T),
+        _around(0.7, 0.02, T, year=2023) | {"kind": "income"},
+        SHARE,
+        [INCOME_LINE],
+        "37",
+        "not-comparable",
     ),
     "break elsewhere": (_around(0.5, 0.02, T), _around(0.7, 0.02, T, year=2023), SHARE, [REGIONS], "37", "real"),
     "break here": (_around(0.5, 0.02, T), _around(0.7, 0.02, T, year=2023), SHARE, [REGIONS], "09", "not-comparable"),

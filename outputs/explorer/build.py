@@ -17,10 +17,10 @@ from outputs.about import SYNTHETIC_NOTICE, ReleaseMeta
 from outputs.explorer.catalog import site_catalog
 from outputs.explorer.figures import dump, metric_files, place_files, placed
 from outputs.explorer.layout import Block, blocks, positions
-from outputs.explorer.medians import medians
 from outputs.explorer.peers import peers
 from outputs.explorer.states import POSTAL, REGION
 from outputs.files import FILES, GEOID
+from outputs.medians import medians
 from schemas.errors import MobilityError
 from schemas.labels import LEVELS, Level
 
@@ -179,16 +179,19 @@ def _write_medians(
     names = pl.Series([block.metric for block in listed], dtype=pl.String)
     for level, places in by_year.items():
         mine = [i for i, block in enumerate(listed) if block.level == level and block.kind == "all"]
-        rows = overall.filter(pl.col("block").is_in(mine)).select(
+        here = overall.filter(pl.col("block").is_in(mine))
+        rows = here.select(
             "state",
             "geoid",
             "year",
             pl.col("v").alias("value"),
             pl.col("q").replace("-", None).cast(pl.Int8).alias("quality"),
-            metric=names.gather(overall.filter(pl.col("block").is_in(mine))["block"]),
-        )
-        rows = rows.join(places.select("geoid", "year", "population"), on=["geoid", "year"], how="left")
-        for scope, metric, year, median in medians(rows).iter_rows():
+            metric=names.gather(here["block"]),
+        ).join(places.select("geoid", "year", "state_name", "population"), on=["geoid", "year"], how="left")
+        if rows.is_empty():
+            continue
+        found_here = medians(rows, level).select("area", "metric", "year", "median")
+        for scope, metric, year, median in found_here.sort("area", "metric", "year").iter_rows():
             content.setdefault(scope, {}).setdefault(metric, {}).setdefault(level, {})[str(year)] = median
     for scope, found in sorted(content.items()):
         dump(site / f"data/medians/{scope}.json", found)

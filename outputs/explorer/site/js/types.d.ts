@@ -28,11 +28,13 @@ export interface Table {
 export interface Break {
   last: number;
   year: number;
-  kind: "definition" | "geography" | "sampling areas" | "note";
+  kind: "definition" | "source" | "geography" | "index" | "sampling areas" | "note";
   text: string;
   level?: Level;
   sample?: string;
   states?: string[];
+  /** Families of groups. */
+  groups?: string[];
 }
 
 export interface Metric {
