@@ -1,11 +1,13 @@
 """The `mobility` command."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -124,7 +126,7 @@ def parse_years(text: str | None) -> list[int] | None:
 
 def parse_predictors(text: str | None) -> list[str]:
     """Comma-separated predictor keys; all built ones by default."""
-    from metrics.catalog import catalog
+    from pipelines.horizon import catalog
     from pipelines.run import built_predictors
 
     built = built_predictors()
@@ -362,17 +364,61 @@ def trace(
 
 
 @app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="The earlier release: its name, or its folder.")],
+    new: Annotated[str, typer.Argument(help="The later release: its name, or its folder.")],
+    data: DataOption = None,
+    out_file: Annotated[
+        str | None, typer.Option("--out", help="Write every changed figure here (.parquet or .csv.gz).")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if a change has no reason.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """What changed between two releases: figures by metric, year and reason, and the largest movers.
+
+    Reasons follow from what the releases record about their sources, code and method. A name is looked for among the
+    published releases of the data root, then among its candidates.
+    """
+    from pipelines.revisions import diff_releases
+
+    summary = diff_releases(settings_for(data), old, new, out_file)
+    print(summary.as_json() if json_output else summary.as_text(), end="")
+    if strict and summary.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
 def sources(
     data: DataOption = None,
     states: StatesOption = None,
     json_output: JsonOption = False,
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+    freshness: Annotated[bool, typer.Option("--freshness", help="One line per source: fresh, stale, owed.")] = False,
+    look: Annotated[bool, typer.Option("--look", help="Ask the agencies for news now; nothing is taken.")] = False,
+    accept: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--accept", metavar="SOURCE VINTAGE", help="Take an edition anew that its agency has changed."),
+    ] = None,
 ) -> None:
-    """Each source and vintage: present, in the mirror, downloadable, or owed by a person (with the recipe)."""
+    """Each source and vintage: present, in the mirror, downloadable, or owed by a person (with the recipe).
+
+    --freshness tells what is fresh, stale or owed, and when the next edition is to be expected. --look asks for it.
+    """
     from pipelines.sample import prepare
     from pipelines.workspace import Workspace
     from sources.registry import all_sources
 
+    if unknown := {source, accept[0] if accept else None} - {None, *all_sources()}:
+        raise MobilityError(f"no source {unknown.pop()!r}; there are: {', '.join(all_sources())}.")
+    if accept is not None:
+        _accept(Workspace(as_last_built(settings_for(data, None, states))), *accept)
+        return
+    if look:
+        _look(Workspace(as_last_built(settings_for(data, None, states))), source, json_output=json_output)
+        return
+    if freshness:
+        _freshness(Workspace(prepare(as_last_built(settings_for(data, None, states)))), source, json_output=json_output)
+        return
     settings = prepare(as_last_built(settings_for(data, None, states)))
     retrieval = Workspace(settings).retrieval()
     rows: list[dict[str, Any]] = []
@@ -393,8 +439,6 @@ def sources(
                         "recipe": retrieval.recipe(declared, vintage.key) if str(status) != "present" else "",
                     }
                 )
-    if source is not None and not rows:
-        raise MobilityError(f"no source {source!r}; there are: {', '.join(all_sources())}.")
     if json_output:
         print(json.dumps(rows, indent=1))
         return
@@ -409,6 +453,55 @@ def sources(
         out.print("\nOwed by a person (what is needed, where from, where to put it):")
     for row in owed:
         out.print(f"• [bold]{row['source']} {row['vintage']}[/bold] {row['recipe']}", highlight=False, soft_wrap=True)
+
+
+def _accept(ws: Any, source: str, vintage: str) -> None:
+    from pipelines.lock import build_lock
+    from sources.framework.watch import accept
+    from sources.registry import all_sources
+
+    declared = all_sources()[source]
+    if vintage not in {v.key for v in declared.vintages}:
+        raise MobilityError(
+            f"{source} has no vintage {vintage!r}; it has {', '.join(v.key for v in declared.vintages)}."
+        )
+    with build_lock(ws):
+        lines = accept(declared, vintage, ws.retrieval())
+    out.print("\n".join(lines), highlight=False, soft_wrap=True)
+    out.print("The next build computes what follows from it.")
+
+
+def _look(ws: Any, source: str | None, *, json_output: bool) -> None:
+    from pipelines.schedules import look_at
+    from sources.registry import all_sources
+
+    looks = [look_at(ws, key) for key in ([source] if source else all_sources())]
+    if json_output:
+        print(json.dumps([vars(f) | {"looked_at": one.looked_at} for one in looks for f in one.findings], indent=1))
+        return
+    for one in looks:
+        for f in one.findings:
+            out.print(f"[bold]{f.source} {f.vintage}[/bold] {f.news}: {f.text}", highlight=False, soft_wrap=True)
+    if not any(one.findings for one in looks):
+        out.print("Nothing new.")
+
+
+def _freshness(ws: Any, source: str | None, *, json_output: bool) -> None:
+    from pipelines.freshness import MEANING, inventory
+
+    rows = [r for r in inventory(ws, datetime.now(UTC).date()) if source in (None, r.source)]
+    if json_output:
+        print(json.dumps([r.row() for r in rows], indent=1))
+        return
+    table = RichTable("source", "state", "newest edition", "at hand", "expected next", "last looked at")
+    for r in rows:
+        table.add_row(r.source, r.state, r.newest, r.have, r.expected, r.looked_at[:16])
+    out.print(table)
+    for r in rows:
+        for text in r.news:
+            out.print(f"• [bold]{r.source}[/bold] {text}", highlight=False, soft_wrap=True)
+    for state in dict.fromkeys(r.state for r in rows):
+        out.print(f"{state}: {MEANING[state]}", highlight=False)
 
 
 @app.command()
@@ -443,6 +536,22 @@ def ui(
     ]
     environment = {**os.environ, "DAGSTER_HOME": str(settings.state_root)}
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+@app.command()
+def explore(
+    release: Annotated[str | None, typer.Argument(help="Name or folder of a release. Default: the latest.")] = None,
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 8765,
+    data: DataOption = None,
+) -> None:
+    """Open the data explorer of a release on loopback: compare places, map, profiles. Ctrl-C ends it."""
+    from pipelines.explore import explorer_of, server_for
+
+    folder = explorer_of(settings_for(data).data_root / "published", release)
+    with server_for(folder, port) as server:
+        print(f"Explorer of {folder.parent.name}: http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @app.command()

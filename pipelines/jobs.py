@@ -7,6 +7,8 @@ import dagster as dg
 from pipelines.assets import CANDIDATE, RELEASE, YEARS, all_assets
 from pipelines.lock import build_lock
 from pipelines.refresh_jobs import promote, refresh
+from pipelines.schedules import INVENTORY, look_for_news, schedules, source_inventory
+from pipelines.sensors import inbox, take_from_inbox
 from pipelines.workspace import Workspace
 
 PATIENCE = 15.0
@@ -29,7 +31,7 @@ def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg
 
     by_year = dg.define_asset_job(
         "one_year",
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE, INVENTORY),
         partitions_def=YEARS,
         description="All tables and estimates of one data year.",
     )
@@ -44,8 +46,10 @@ def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg
         description="Make a candidate release of what has been estimated.",
     )
     return dg.Definitions(
-        assets=all_assets(workspace),
-        jobs=[by_year, publish, candidate, refresh, promote],
+        assets=[*all_assets(workspace), source_inventory],
+        jobs=[by_year, publish, candidate, refresh, promote, look_for_news, take_from_inbox],
+        schedules=schedules(),
+        sensors=[inbox],
         resources={"workspace": locked_workspace},
         executor=dg.in_process_executor,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from metrics.catalog import catalog
+from pipelines.horizon import catalog
 from schemas.microdata import RecordUse
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from metrics.catalog import catalog
 from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
+from pipelines.horizon import catalog
+from pipelines.judge import is_judged
 from pipelines.lock import build_lock
 from pipelines.release import last_candidate, last_release, left_out
 from pipelines.substitutes import entry_of
@@ -57,9 +58,16 @@ def stale(ws: Workspace, steps: dict[int, tuple[list[str], list[str]]]) -> dict[
     for year, (tables, active) in steps.items():
         changed: set[str] = set()
         for name in tables:
-            if changed & set(upstream(name)) or not table_is_fresh(ws, name, year):
+            if changed & set(upstream(name)) or not (
+                table_is_fresh(ws, name, year) and is_judged(ws, "tables", name, year)
+            ):
                 changed.add(name)
-        behind = [p for p in active if changed & tables_of(p, year, ws) or not estimates_are_fresh(ws, p, year)]
+        behind = [
+            p
+            for p in active
+            if changed & tables_of(p, year, ws)
+            or not (estimates_are_fresh(ws, p, year) and is_judged(ws, "estimates", p, year))
+        ]
         if changed or behind:
             remaining[year] = ([t for t in tables if t in changed], behind)
     return remaining

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from metrics.catalog import catalog
 from metrics.predictor import Entry, Substitute
 from metrics.substitute import declared, names, switched
+from pipelines.horizon import catalog
 from pipelines.workspace import Account, Workspace
 from schemas.errors import MobilityError
 

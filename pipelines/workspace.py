@@ -36,7 +36,8 @@ class Account:
 
     `fingerprint` identifies the content by what it was made from (inputs, code, scope). `inputs` are the raw files
     (tables) or the fingerprints of upstream tables (estimates). `owed` lists recipes of inputs that could not be had.
-    `serves` are the predictors whose needs of a microdata table were looked after when it was made.
+    `serves` are the predictors whose needs of a microdata table were looked after when it was made. `checks` is what
+    the rules said of it (`schemas.data_rules.Finding.told`), `rules` the version of those rules.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Account:
     inventory: str = ""
     serves: list[str] = field(default_factory=list)
     built_at: str = ""
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    rules: str = ""
 
     @property
     def present(self) -> bool:
@@ -208,8 +211,18 @@ class Workspace:
         found = [int(f.stem) for f in folder.glob("*.json")] if folder.exists() else []
         return sorted(y for y in found if (a := self.account(kind, name, y)) is not None and a.present)
 
-    def write(self, kind: Kind, frame: pl.DataFrame | pl.LazyFrame, account: Account) -> Account:
-        """Write beside, then rename: a reader never sees half a file, and a failed write leaves the last good one."""
+    def write(
+        self,
+        kind: Kind,
+        frame: pl.DataFrame | pl.LazyFrame,
+        account: Account,
+        *,
+        inspect: Callable[[pl.LazyFrame], None] | None = None,
+    ) -> Account:
+        """Write beside, then rename: a reader never sees half a file, and a failed write leaves the last good one.
+
+        `inspect` sees what was written before it takes its place; what it raises keeps the last good file there.
+        """
         path = self.path(kind, account.name, account.year)
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.settings.data_is_local:
@@ -221,15 +234,21 @@ class Workspace:
             try:
                 self._write_parquet(frame, beside)
                 account.rows = pl.scan_parquet(beside).select(pl.len()).collect().item()
+                if inspect is not None:
+                    inspect(frame.lazy() if isinstance(frame, pl.DataFrame) else pl.scan_parquet(beside))
                 beside.replace(target)
             finally:
                 beside.unlink(missing_ok=True)
         else:
             beside = self.scratch / f"{account.name}-{account.year}.parquet"
             self._write_parquet(frame, beside)
-            account.rows = pl.scan_parquet(beside).select(pl.len()).collect().item()
-            path.write_bytes(beside.read_bytes())
-            beside.unlink()
+            try:
+                account.rows = pl.scan_parquet(beside).select(pl.len()).collect().item()
+                if inspect is not None:
+                    inspect(frame.lazy() if isinstance(frame, pl.DataFrame) else pl.scan_parquet(beside))
+                path.write_bytes(beside.read_bytes())
+            finally:
+                beside.unlink(missing_ok=True)
         account.content_hash = account.content_hash or account.fingerprint
         self.write_account(kind, account)
         return account

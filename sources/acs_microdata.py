@@ -71,7 +71,9 @@ def choose_form(sample: Sample, retrieval: Retrieval) -> str:
             file=sample.ipums_vintage,
             remedy="Take one of the two out of the raw store, the inbox or the mirror.",
         )
-    if ipums or (not census and retrieval.ipums_key and not retrieval.offline):
+    declared = {v.key for v in acs_pums_ipums.SOURCE.vintages}
+    can_order = retrieval.ipums_key and not retrieval.offline and sample.ipums_vintage in declared
+    if ipums or (not census and can_order):
         return IPUMS
     return CENSUS
 

@@ -91,13 +91,31 @@ SOURCE: Final = Source(
 )
 
 
+def release_of(year: int) -> Release:
+    """The release a data year is taken from. A later one is laid out as the newest known, its columns named by year."""
+    known = next((r for r in RELEASES if year in r.physicians), None)
+    if known is not None:
+        return known
+    newest = RELEASES[-1]
+    last = max(newest.physicians)
+    vintage = next(v for v in SOURCE.vintages if year in v.data_years)
+    return Release(
+        key=vintage.key,
+        table=f"ahrf{vintage.key[-4:]}",
+        state=newest.state,
+        county=newest.county,
+        physicians={year: newest.physicians[last].replace(f"_{last % 100}", f"_{year % 100}")},
+        population={year: newest.population[last].replace(f"_{last % 100}", f"_{year % 100}")},
+    )
+
+
 def build_physicians(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `physicians_county` of one year: state, geo, physicians, population (Int64, null where blank).
 
     Codes are those of the file. Rows of territories, of states outside the scope, and of areas that do not exist in
     that year are left out and counted in the notes, the latter by code with their physicians.
     """
-    release = next(r for r in RELEASES if year in r.physicians)
+    release = release_of(year)
     (file,) = retrieval.obtain(SOURCE, release.key)
     raw = read_release(file, release, year)
     notes = retrieval.notes

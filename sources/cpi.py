@@ -125,28 +125,40 @@ def _observations(path: Path) -> list[tuple[Any, Any, Any]]:
     return observations
 
 
+def _held_file() -> RawFile:
+    """The project's own averages, as a file that a table was made from."""
+    data = HELD_FILE.read_bytes()
+    return RawFile(
+        source=SOURCE_KEY,
+        vintage=HELD,
+        name=HELD_FILE.name,
+        path=HELD_FILE,
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        how="part of the project",
+        url=SOURCE.landing_page,
+    )
+
+
 def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """`cpi`: all years there are (a year's wages are put into its dollars from those of another year)."""
     held = read_csv(HELD_FILE)
-    data = HELD_FILE.read_bytes()
-    retrieval.used.append(
-        RawFile(
-            source=SOURCE_KEY,
-            vintage=HELD,
-            name=HELD_FILE.name,
-            path=HELD_FILE,
-            sha256=hashlib.sha256(data).hexdigest(),
-            bytes=len(data),
-            how="part of the project",
-            url=SOURCE.landing_page,
-        )
-    )
     table, vintage = held, HELD
-    if retrieval.has(SOURCE, API):
-        (file,) = retrieval.obtain(SOURCE, API)
+    # The newest answer of the API that the store holds; a later year must come from one.
+    answers = [v.key for v in reversed(SOURCE.vintages) if v.files]
+    wanted = next((key for key in answers if retrieval.has(SOURCE, key)), None)
+    if wanted is None and held.filter(pl.col("year") == year).height == 0:
+        wanted = answers[0]
+    if wanted is not None:
+        (file,) = retrieval.obtain(SOURCE, wanted)
         answer = read_json(file.path)
-        table = pl.concat([answer, held.join(answer, on="year", how="anti")]).sort("year")
-        vintage = API
+        lacking = held.join(answer, on="year", how="anti")
+        # All amounts rest on one edition of the index, unless the answer leaves out years that the project holds.
+        table, vintage = pl.concat([answer, lacking]).sort("year"), wanted
+        if lacking.height == 0:
+            held = lacking
+    if held.height:
+        retrieval.used.append(_held_file())
     if table.filter(pl.col("year") == year).height == 0:
         raise InputError(f"there is no annual average of {year}.", source=SOURCE_KEY, column="year")
     retrieval.notes["cpi"] = {"vintage": vintage, "years": table.height}

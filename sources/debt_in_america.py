@@ -101,7 +101,8 @@ SOURCE: Final = Source(
 def build_debt_county(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `debt_county` of a year, on the publisher's county list; notes count counties and withheld shares."""
     (file,) = retrieval.obtain(SOURCE, str(year))
-    table = {2018: read_2018, 2022: read_2022, 2023: read_2023}[year](file)
+    # Later editions are laid out as that of 2023.
+    table = {2018: read_2018, 2022: read_2022}.get(year, read_2023)(file)
     listed = _listed("county", year, retrieval)
     here = table.select("state", "county").unique()
     key = ["state", "county"]

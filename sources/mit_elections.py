@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -234,9 +234,18 @@ def _counties(raw: Raw, edition: Edition, counts: dict[str, int]) -> pl.DataFram
     return frame.select("state", "geo", "votes", pl.col("votes_elsewhere").fill_null(0), "rows").sort("state", "geo")
 
 
+def edition_of(year: int) -> Edition:
+    """The file of an election. A later one is laid out as the newest known."""
+    if year in BY_YEAR:
+        return BY_YEAR[year]
+    newest = EDITIONS[-1]
+    vintage = next(v for v in SOURCE.vintages if year in v.data_years)
+    return replace(newest, key=vintage.key, election=year)
+
+
 def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """Table `votes_county`: the counties of the scope that report votes."""
-    edition = BY_YEAR[year]
+    edition = edition_of(year)
     (file,) = retrieval.obtain(SOURCE, edition.key)
     frame, counts = read_returns(file.path, edition)
     states = [state.fips for state in within(retrieval.scope.states)]

@@ -133,11 +133,21 @@ def read(path: Path, edition: Edition) -> tuple[pl.DataFrame, dict[str, int]]:
     return table, {**counts, "counties": table.height}
 
 
+def edition_of(year: int) -> Edition:
+    """The edition of a data year. A later one is laid out as the newest known, in dollars of the year in its key."""
+    known = next((e for e in EDITIONS if year in e.data_years), None)
+    if known is not None:
+        return known
+    vintage = next((v for v in SOURCE.vintages if year in v.data_years), None)
+    if vintage is None:
+        raise InputError(f"no edition is declared for {year}.", source=SOURCE_KEY)
+    dollars = int(vintage.key.removesuffix("-dollars"))
+    return Edition(dollars, vintage.files[0].name, vintage.data_years, EDITIONS[-1].all_families)
+
+
 def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """`mit_living_wage` of the year, from the edition that the method uses for it."""
-    edition = next((e for e in EDITIONS if year in e.data_years), None)
-    if edition is None:
-        raise InputError(f"no edition is declared for {year}.", source=SOURCE_KEY)
+    edition = edition_of(year)
     (file,) = retrieval.obtain(SOURCE, edition.key)
     table, counts = read(file.path, edition)
     retrieval.notes["mit_living_wage"] = {"vintage": edition.key, **counts}

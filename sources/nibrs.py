@@ -186,13 +186,19 @@ def _sum(rows: pl.DataFrame, where: pl.Expr) -> int:
     return int(rows.filter(where)["arrests"].sum())
 
 
+def header_vintage(year: int) -> str:
+    """The edition whose batch header lists the agencies of the year: the newest that is declared for it."""
+    headers = [v.key for v in SOURCE.vintages_for(year) if v.key.startswith("1991-")]
+    return max(headers, default=HEADER_VINTAGE)
+
+
 def build_agencies(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `nibrs_agencies`: the agencies of the batch header in a year with the counties and place they serve.
 
     States get their FIPS codes by name, which the abbreviation must agree with; agencies of territories are left out,
     counted. `leaic_county` and `leaic_place` are those of the identifiers crosswalk.
     """
-    (file,) = retrieval.obtain(SOURCE, HEADER_VINTAGE)
+    (file,) = retrieval.obtain(SOURCE, header_vintage(year))
     named = ("ori", "year", "state", "state_abbreviation", "city_name", "agency_indicator", "core_city", *COUNTIES)
     scan = as_parquet(file, named, scratch=retrieval.scratch, optional=("population", MONTHS)).with_row_index(
         ROW, offset=1

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 
 import sources as package
+from sources.framework.calendar import calendar
 from sources.framework.declare import Source, Table
+from sources.framework.editions import added_years, check_lines, models
 
 
 @cache
@@ -27,6 +30,7 @@ def all_sources() -> dict[str, Source]:
             if source.key in found:
                 raise ValueError(f"source {source.key} is declared twice")
             found[source.key] = source
+    check_lines({key: source.vintages for key, source in found.items()})
     return found
 
 
@@ -41,5 +45,42 @@ def all_tables() -> dict[str, Table]:
             unknown = set(table.sources) - set(all_sources())
             if unknown:
                 raise ValueError(f"table {table.name} names unknown sources {sorted(unknown)}")
-            found[table.name] = table
+            found[table.name] = _with_new_years(table)
     return found
+
+
+def _with_new_years(table: Table) -> Table:
+    """The table with the years that lines of `sources/editions.csv` add.
+
+    A year is added if a line that goes back to an edition of the table's newest year names it (of several sources, some
+    hold the same figures in other forms, and what is lacking is owed), or if all sources of the newest year cover it.
+    """
+    newest = max(table.years, default=0)
+    needed = [source for key in table.sources if (source := all_sources()[key]).vintages_for(newest)]
+    grown = []
+    for year in sorted(y for y in added_years() if y > newest):
+        by_line = any(_lines_for(source, newest, year) for source in needed)
+        if by_line or all(_covers(source, newest, year) for source in needed):
+            grown.append(year)
+    return replace(table, years=(*table.years, *grown)) if grown else table
+
+
+def _lines_for(source: Source, newest: int, year: int) -> bool:
+    """Whether a line declares an edition for `year` that is like one of the year `newest`."""
+    declared = {v.key: v for v in source.vintages}
+    return any(
+        year in declared[key].data_years and any(newest in declared[like].data_years for like in likes)
+        for key, likes in models(source.key).items()
+    )
+
+
+def _covers(source: Source, newest: int, year: int) -> bool:
+    """Whether the source has `year`: by a line, or because one edition of it serves all years to come."""
+    if _lines_for(source, newest, year):
+        return True
+    # Another form of figures that the project holds itself, such as consumer prices.
+    forms = {v.key for v in source.vintages if not v.data_years}
+    if any(year in source.vintage(key).data_years and likes <= forms for key, likes in models(source.key).items()):
+        return True
+    lasting = calendar()[source.key].cadence == "fixed"
+    return lasting and any(newest in v.data_years for v in source.vintages_for(year))

@@ -277,7 +277,7 @@ BREAKS = [
     ("Q1", long(one("ratio_living_wage", 2018), value=0.0)),
     ("Q2", _file("wages.csv", "secret")),
     ("Q3", long(one("rate_crime_violent", 2022), value=300.0)),
-    ("Q3", long(one("share_crime_coverage", 2022), value=None)),
+    ("Q3", long(one("coverage_crime", 2022), value=None)),
     ("Q6", long(one("share_low_birth_weight", 2018, geoid="37001"), quality=pl.lit(1, pl.Int8))),
     ("Q6", long(one("share_low_birth_weight", 2018, geoid="37001"), value=0.07)),
     ("Q6", long(one("share_low_birth_weight", 2018, geoid="37001"), reason=None)),
@@ -493,6 +493,11 @@ def test_data_of_the_rules_name_what_exists(good):
     for name in ("parity", "correlation_floors", "benchmarks", "without_bounds"):
         assert set(values.table(name)["metric"]) <= metrics, name
     assert set(values.NEVER_ZERO) <= metrics
+    # Names that stand in the code of the rules are names of metrics, so that no rule looks for what is not there.
+    code = "".join(p.read_text() for p in sorted((PROJECT / "outputs" / "rules").glob("*.py")))
+    named = set(re.findall(r'"((?:share|rate|ratio|pctl|count|coverage|index)_[a-z0-9_]+)"', code))
+    assert len(named) > 10
+    assert named <= metrics | {"share_affordable"}
     assert set(across.table("breaks")["predictor"]) <= set(good.entries)
 
 

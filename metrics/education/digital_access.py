@@ -14,6 +14,7 @@ from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.growth import covers
 from metrics.identified_counties import MARK, by_unit
 from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
@@ -203,7 +204,7 @@ def estimate(
     an input is owed (None). Raises `InputError` for a household without an answer and for an unknown PUMA. Method file
     digital_access.md, sections 4 to 6.
     """
-    if acs5_households is None or puma_allocation is None or year not in PREDICTOR.years:
+    if acs5_households is None or puma_allocation is None or not covers(PREDICTOR.years, year):
         return empty().drop("year")
     window = five_years(acs5_households, puma_allocation, year)
     allocation = acs_reference.Reproduce(place_quality=reproduce.place_quality).allocation(window.allocation)
@@ -232,7 +233,13 @@ def explain(cell: Cell, *, year: int, acs5_households: pl.LazyFrame, puma_alloca
     )
     named = units.named.filter(pl.col("state") == cell.state)
     unknown = named.filter(~pl.col("known"))
-    notes = [f"The file names the county of {named['records'].sum():,} households of state {cell.state}."]
+    if named.height:
+        notes = [f"The file names the county of {named['records'].sum():,} households of state {cell.state}."]
+    else:
+        notes = [
+            f"The file names no county in state {cell.state} (the Census Bureau's form never does): all households are "
+            "allocated by the factors."
+        ]
     if unknown.height:
         codes = ", ".join(unknown["countyfip"].unique().sort())
         notes.append(

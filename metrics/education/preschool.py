@@ -7,13 +7,14 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes
-from metrics.acs_deviations import acs_deviations
+from metrics.acs_deviations import acs_deviations, zero_width
 from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
 from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
+from metrics.growth import covers
 from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
@@ -88,6 +89,7 @@ DEVIATIONS: Final = (
             "place-flags-before-2022": "`Reproduce(place_quality=True)` takes the reference's flags.",
         },
     ),
+    zero_width(PREDICTOR.key),
     Deviation(
         id="preschool/kindergarten",
         kind="kept",
@@ -132,7 +134,7 @@ def estimate(
     (Census persons without the housing file) are missing as "input owed". No rows if an input is owed (None). Raises
     `InputError` for a child without a grade and for an unknown PUMA. Method file preschool.md, sections 4 to 6.
     """
-    if acs5_persons is None or puma_allocation is None or year not in PREDICTOR.years:
+    if acs5_persons is None or puma_allocation is None or not covers(PREDICTOR.years, year):
         return empty().drop("year")
     window = five_years(acs5_persons, puma_allocation, year, by_code=reproduce.pumas_by_code)
     areas = reproduce.allocation(window.allocation)

@@ -187,10 +187,15 @@ def estimate(
         pl.when(pl.col("share") > 0).then(error / pl.col("share")).alias("cv"),
         pl.when(known).then(pl.format("{}-{}{}", *area)).alias("estimation_area"),
         pl.when(known).then(1).cast(pl.Int32).alias("n_areas"),
-        pl.when(known).then(pl.lit(RECORDS[year])).alias("reference_period"),
+        pl.when(known).then(pl.lit(records_of(year))).alias("reference_period"),
         pl.when(~known).then(pl.lit("suppressed at source")).alias("reason"),
     )
     return pl.concat([figures, _regions(debt_county, spine, year)], how="diagonal")
+
+
+def records_of(year: int) -> str:
+    """Month of the credit records of a data year; editions since 2023 take August."""
+    return RECORDS.get(year, f"{year}-08")
 
 
 def _counties(debt_county: pl.LazyFrame | None) -> pl.LazyFrame | None:
@@ -222,9 +227,9 @@ def _regions(debt_county: pl.LazyFrame | None, spine: pl.LazyFrame, year: int) -
     if debt_county is None:
         return empty().drop("year")
     former = (pl.col("state") == CONNECTICUT) & pl.col("county").is_in(FORMER_COUNTIES)
-    cells = [
-        (kind, label, metric.column) for _, level, kind, label, metric in PREDICTOR.cells(year) if level == "county"
-    ]
+    # A new year has the cells of the newest declared one.
+    declared = PREDICTOR.cells(min(year, PREDICTOR.years[-1]))
+    cells = [(kind, label, metric.column) for _, level, kind, label, metric in declared if level == "county"]
     regions = spine.filter(
         pl.col("level") == "county", pl.col("state") == CONNECTICUT, ~pl.col("geo").is_in(FORMER_COUNTIES)
     )
@@ -266,7 +271,7 @@ def explain(
     here = listed.filter(pl.col("state") == cell.state, pl.col(code) == cell.geo)
     value = here["share"].item() if here.height else None
     threshold = "ZIP codes with 60 percent" if year in (2018, 2022) else "ZIP codes with 50 percent"
-    notes = [f"Credit records of {RECORDS[year]}."]
+    notes = [f"Credit records of {records_of(year)}."]
     notes += [f"Neighborhood type: {threshold}."] if cell.subgroup != ALL else []
     notes += ["The figure measures derogatory debt, which is more than debt in collections."] if not county else []
     formula = "the publisher lists no such area" if not here.height else "the publisher withholds the share"

@@ -222,8 +222,8 @@ def medians_are_hidden(context: ReleaseContext) -> Verdict:
 
     Worked out again from the overall files; the national medians of the release are compared with it.
     """
-    path = next((p for p in sorted(context.folder.glob("**/*medians*.csv"))), None)
-    if path is None:
+    path = context.folder / "medians.csv"
+    if not path.exists():
         return not_applicable("the release has no medians")
     return _hidden(context, pl.read_csv(path, infer_schema=False, null_values=["NA"]))
 
@@ -246,7 +246,7 @@ def _hidden(context: ReleaseContext, medians: pl.DataFrame) -> Verdict:
                 (people.filter(pl.col(names["quality"]) == "Weak").sum() / people.sum()).round(4).alias("weak"),
             ]
             hidden = wide.frame.filter(pl.col("population").is_not_null()).group_by("year").agg(share)
-            hidden = hidden.with_columns((pl.col("missing") + pl.col("weak")).alias("unknown"))
+            hidden = hidden.with_columns((pl.col("missing") + pl.col("weak")).round(4).alias("unknown"))
             mine = nation.filter((pl.col("level") == wide.level) & (pl.col("metric") == metric))
             shown = mine.filter(pl.col("median").is_not_null()).select(pl.col("year").cast(pl.Int32))
             bad = hidden.filter(pl.col("unknown") > HIDDEN_ABOVE).join(shown, on="year", how="semi").sort("year")

@@ -19,6 +19,12 @@ _POOLED: Final = "pooled area"
 LARGEST_CONNECTEDNESS: Final = 0.75
 """The share of high-income friends is about half of the ratio published before 2025 (0.29 to 1.36 by county)."""
 SMALL_PLACE: Final = 2000
+COVERAGE: Final[dict[str, str]] = {
+    "rate_crime_violent": crime.COVERAGE,
+    "rate_crime_property": crime.COVERAGE,
+    "rate_juv_arrest": policing.COVERAGE,
+}
+"""Rate -> the metric that says which share of people is served by reporting agencies."""
 ALASKA: Final = "02"
 LARGE_HOMELESS_SHARE: Final = 0.5
 GROUPS_OF_TOTAL: Final = (0.7, 1.1)
@@ -102,7 +108,7 @@ def nothing_restricted(context: ReleaseContext) -> Verdict:
 
 def crime_swings(context: ReleaseContext) -> Verdict:
     """Q3: crime and arrest rates that more than double or halve within a year, with their grade and coverage."""
-    names = ("rate_crime_violent", "rate_crime_property", "rate_juv_arrest")
+    names = tuple(COVERAGE)
     if (absent := _metrics_there(context, *names)) is not None:
         return absent
     key = ["level", "geoid", "subgroup_type", "subgroup", "metric"]
@@ -111,10 +117,9 @@ def crime_swings(context: ReleaseContext) -> Verdict:
     both = rows.join(before, on=[*key, "year"], how="inner", validate="1:1")
     ratio = pl.when(pl.col("value_before") > 0).then(pl.col("value") / pl.col("value_before"))
     swings = both.with_columns(ratio.alias("times")).filter((pl.col("times") > 2) | (pl.col("times") < 0.5))
-    covered = context.of(crime.COVERAGE, policing.COVERAGE).filter(pl.col("subgroup_type") == "all")
+    covered = context.of(*COVERAGE.values()).filter(pl.col("subgroup_type") == "all")
     coverage = covered.select("year", "level", "geoid", "metric", pl.col("value").alias("coverage")).collect()
-    of_metric = pl.when(pl.col("metric") == "rate_juv_arrest").then(pl.lit(policing.COVERAGE))
-    named = swings.with_columns(of_metric.otherwise(pl.lit(crime.COVERAGE)).alias("_coverage"))
+    named = swings.with_columns(pl.col("metric").replace_strict(COVERAGE).alias("_coverage"))
     told = named.join(
         coverage,
         left_on=["year", "level", "geoid", "_coverage"],
@@ -133,7 +138,7 @@ def _without_coverage(context: ReleaseContext, coverage: pl.DataFrame) -> pl.Dat
         .select(*SHOWN)
         .collect()
     )
-    known = coverage.filter((pl.col("metric") == crime.COVERAGE) & pl.col("coverage").is_not_null())
+    known = coverage.filter((pl.col("metric") == COVERAGE["rate_crime_violent"]) & pl.col("coverage").is_not_null())
     rows = rates.join(known, on=["year", "level", "geoid"], how="anti")
     return rows.with_columns(pl.lit("rate without its coverage").alias("what"))
 

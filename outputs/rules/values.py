@@ -77,6 +77,11 @@ def bounds_where_declared(context: ReleaseContext) -> Verdict:
     rows = lacking.join(without.lazy(), on=["metric", "level", "year"], how="anti", nulls_equal=True)
     everywhere = without.filter(pl.col("year").is_null()).select("metric", "level")
     rows = rows.join(everywhere.lazy(), on=["metric", "level"], how="anti")
+    # A new year of a source is as the newest listed one.
+    newest = without.group_by("metric", "level").agg(pl.col("year").max().alias("listed")).drop_nulls()
+    rows = rows.join(newest.lazy(), on=["metric", "level"], how="left", validate="m:1").filter(
+        pl.col("listed").is_null() | (pl.col("year") < pl.col("listed"))
+    )
     return found(rows.select(*SHOWN, "lb", "ub", "reason").head(_ROWS))
 
 

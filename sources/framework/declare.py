@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sources.framework.editions import with_new_editions
+from sources.framework.vintage import SourceFile, Vintage
+
 if TYPE_CHECKING:
     import pandera.polars as pa
     import polars as pl
 
     from sources.framework.retrieve import Retrieval
+
+
+__all__ = ["Access", "Need", "Source", "SourceFile", "Table", "Vintage"]
 
 
 class Access(StrEnum):
@@ -23,53 +29,8 @@ class Access(StrEnum):
 
 
 @dataclass(frozen=True)
-class SourceFile:
-    """One file of a vintage.
-
-    `name` is the agency's file name, and the name in the store. A name with "{st}" (lower-case postal code) or
-    "{fips}" stands for one file per state; one with "*" for every file that matches. `accept` lists other names under
-    which a mirror or a person may deliver it; a trailing ".gz" is always accepted. `url` is where it is downloaded;
-    None for files that a person must fetch. `accept` and `url` are filled in per state like the name, "{ST}" with the
-    postal code in capitals. With `link`, a regular expression, `url` answers with a page and the file is behind the
-    first text on it that matches. `kind` is checked on arrival: zip, gzip, csv, json, xlsx, xls, text, xml, rds, dta
-    (where the name ends in .gz: what is inside). `min_bytes` refuses stubs. With `paged`, `url` answers with the first
-    page of a list (see `sources.framework.pages`); the "*" of `name` stands for the number of the page.
-    """
-
-    name: str
-    kind: str
-    url: str | None = None
-    accept: tuple[str, ...] = ()
-    min_bytes: int = 1
-    link: str | None = None
-    paged: bool = False
-
-    @property
-    def per_state(self) -> bool:
-        """Whether the file comes once per state."""
-        return "{st}" in self.name or "{fips}" in self.name
-
-
-@dataclass(frozen=True)
-class Vintage:
-    """One edition of a source: a folder of the raw store (`raw/<source>/<key>/`).
-
-    `data_years` are the data years that are computed from it. `published` is the agency's release date or month, where
-    known (ISO text). `page` and `recipe` take the place of the source's where an edition lies elsewhere.
-    """
-
-    key: str
-    files: tuple[SourceFile, ...]
-    data_years: tuple[int, ...]
-    published: str | None = None
-    note: str = ""
-    page: str | None = None
-    recipe: str | None = None
-
-
-@dataclass(frozen=True)
 class Source:
-    """A data set of one agency."""
+    """A data set of one agency. Lines of `sources/editions.csv` add to the `vintages` that its module declares."""
 
     key: str
     agency: str
@@ -82,6 +43,9 @@ class Source:
     vintages: tuple[Vintage, ...]
     recipe: str = ""
     usual_release: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vintages", with_new_editions(self.key, self.vintages))
 
     def vintage(self, key: str) -> Vintage:
         """The vintage of that key; `KeyError` if there is none."""

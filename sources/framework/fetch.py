@@ -29,6 +29,7 @@ T = TypeVar("T")
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT: Final = 120.0
 _REMEMBER: Final = 600.0
+_AT_ONCE: Final = 2
 _REASONS: Final[dict[int, str]] = {
     401: "the server wants a sign-in",
     403: "the server refuses access",
@@ -44,6 +45,16 @@ class Unavailable(Exception):  # noqa: N818  a finding, not a fault: the caller 
 
 class NotThere(Unavailable):
     """The server answers, and has no file of that name."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a server says about a file without sending it. `same` is true if it is the one that was asked about."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    bytes: int | None = None
+    same: bool = False
 
 
 class _Transient(Exception):  # noqa: N818
@@ -63,6 +74,13 @@ class Hosts:
 
     def __init__(self) -> None:
         self._failed: dict[str, tuple[float, str]] = {}
+        self._turns: dict[str, threading.BoundedSemaphore] = {}
+        self._guard = threading.Lock()
+
+    def turn(self, host: str) -> threading.BoundedSemaphore:
+        """At most two requests at a time go to a host."""
+        with self._guard:
+            return self._turns.setdefault(host, threading.BoundedSemaphore(_AT_ONCE))
 
     def fail(self, host: str, reason: str) -> None:
         """Remember for ten minutes that the host cannot be reached."""
@@ -83,6 +101,7 @@ class _Partial:
 
     path: Path
     validator: str | None = None
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def size(self) -> int:
@@ -107,8 +126,8 @@ class Downloader:
     hosts: Hosts = field(default_factory=lambda: SHARED_HOSTS)
     _made: httpx.Client | None = field(default=None, init=False, repr=False)
 
-    def fetch(self, url: str, target: Path, *, label: str, secret: tuple[str, str] | None = None) -> None:
-        """Write the file at `url` to `target`, whole or not at all.
+    def fetch(self, url: str, target: Path, *, label: str, secret: tuple[str, str] | None = None) -> Marks:
+        """Write the file at `url` to `target`, whole or not at all; returns how the server marks this edition of it.
 
         `secret` is a query parameter (name, key) that is sent, but appears in no message. Raises `Unavailable`.
         """
@@ -120,6 +139,33 @@ class Downloader:
             partial.path.replace(target)
         finally:
             partial.path.unlink(missing_ok=True)
+        return partial.marks
+
+    def ask(self, url: str, known: Marks | None = None, *, secret: tuple[str, str] | None = None) -> Marks:
+        """How the server marks the file at `url`, without fetching it; `known` marks make the request conditional.
+
+        Raises `NotThere` if there is no such file, `Unavailable` if the server does not say.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if known is not None and known.etag:
+            headers["If-None-Match"] = known.etag
+        if known is not None and known.last_modified:
+            headers["If-Modified-Since"] = known.last_modified
+
+        def attempt(method: str) -> Marks:
+            with self._response(method, url, headers, secret) as response:
+                page = response.headers.get("Content-Type", "").startswith("text/html")
+                if page and not url.endswith((".html", ".htm", "/")) and httpx.URL(url).path.count(".") > 0:
+                    raise NotThere("the server answers with a web page instead of the file")
+                return _marks(response, known)
+
+        try:
+            return self._with_retries(lambda: attempt("HEAD"))
+        except NotThere:
+            raise
+        except Unavailable:
+            # Some servers know no HEAD: begin to fetch it, and leave.
+            return self._with_retries(lambda: attempt("GET"))
 
     def text(self, url: str) -> tuple[str, str]:
         """The page at `url` and the address it was finally found at. Raises `Unavailable`."""
@@ -184,6 +230,7 @@ class Downloader:
             if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise _RangeRefused("the server sent another part of the file than the one asked for")
             partial.validator = _validator(response)
+            partial.marks = _marks(response, None)
             packed = "Content-Encoding" in response.headers and not httpx.URL(url).path.endswith(".gz")
             length = response.headers.get("Content-Length")
             total = int(length) + (start if resumed else 0) if length and not packed else None
@@ -212,7 +259,10 @@ class Downloader:
         if secret is not None:
             address = address.copy_merge_params({secret[0]: secret[1]})
         try:
-            with self._client().stream(method, address, headers=headers) as response:
+            with (
+                self.hosts.turn(host),
+                self._client().stream(method, address, headers=headers) as response,
+            ):
                 _judge(response)
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -272,7 +322,7 @@ class Downloader:
 
 def _judge(response: httpx.Response) -> None:
     status = response.status_code
-    if status in (200, 206):
+    if status in (200, 206, 304):
         return
     reason = f"{_REASONS.get(status, 'the server answers with an error')} (HTTP {status})"
     if status in _TRANSIENT:
@@ -310,6 +360,22 @@ def _validator(response: httpx.Response) -> str | None:
         return tag
     modified: str | None = response.headers.get("Last-Modified")
     return modified
+
+
+def _marks(response: httpx.Response, known: Marks | None) -> Marks:
+    headers = response.headers
+    if response.status_code == 304 and known is not None:
+        return Marks(known.etag, known.last_modified, known.bytes, same=True)
+    length = headers.get("Content-Length") if "Content-Encoding" not in headers else None
+    size = int(length) if length and length.isdigit() and response.status_code == 200 else None
+    found = Marks(headers.get("ETag"), headers.get("Last-Modified"), size)
+    if known is None:
+        return found
+    # Servers that know no conditional requests: the marks themselves are compared, the strongest first.
+    for mine, theirs in ((known.etag, found.etag), (known.last_modified, found.last_modified)):
+        if mine and theirs:
+            return Marks(found.etag, found.last_modified, size, same=mine == theirs)
+    return Marks(found.etag, found.last_modified, size, same=size is not None and size == known.bytes)
 
 
 def _words(error: Exception) -> str:

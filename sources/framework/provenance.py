@@ -19,7 +19,7 @@ class Record:
 
     `name` is the declared name, `file` the name in the store (with .gz where the file came compressed), `original` the
     name under which a mirror or a person delivered it. `url` is an address or an extract id, never with a key in it.
-    `retrieved_at` is UTC (ISO).
+    `retrieved_at` is UTC (ISO). `etag` and `last_modified` are how the server marked what was downloaded.
     """
 
     file: str
@@ -34,6 +34,8 @@ class Record:
     redistribute: bool
     url: str | None = None
     original: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 def dump(source: str, vintage: str, records: dict[str, Record]) -> str:

@@ -18,8 +18,8 @@ from upath import UPath
 from schemas.errors import InputError, OwedError
 from schemas.microdata import RecordUse
 from sources.framework.declare import Access, Source
-from sources.framework.fetch import Downloader, Unavailable
-from sources.framework.mirror import matching, open_mirror
+from sources.framework.fetch import Downloader, Marks, Unavailable
+from sources.framework.mirror import Mirror, matching, open_mirror
 from sources.framework.pages import next_page, page
 from sources.framework.provenance import How
 from sources.framework.states import within
@@ -140,7 +140,12 @@ class Retrieval:
         return files
 
     def has(self, source: Source, vintage: str, names: tuple[str, ...] | None = None) -> bool:
-        """Whether store, inbox or mirror hold all of these files; the live source is not asked."""
+        """Whether store, inbox or mirror hold all of these files; the live source is not asked.
+
+        False too for an edition that is not declared: a year may come in one of several forms only.
+        """
+        if all(v.key != vintage for v in source.vintages):
+            return False
         mirror = self._mirror if self._mirror is not None and not (self.offline and self._mirror.asks_network) else None
         return all(
             self._at_hand(wanted) or (mirror is not None and bool(mirror.find(source.key, vintage, wanted.names)))
@@ -303,20 +308,22 @@ class Retrieval:
         if delivered == "*":
             delivered = Path(urlsplit(address).path).name
         census = urlsplit(address).hostname == CENSUS_API_HOST
-        secret = ("key", self.census_key) if census and self.census_key is not None else None
+        secret = self.secret_for(address)
         with self._working_file(wanted) as path:
-            self._downloader.fetch(address, path, label=f"{wanted.source.key} {delivered}", secret=secret)
+            marks = self._downloader.fetch(address, path, label=f"{wanted.source.key} {delivered}", secret=secret)
             if census and is_web_page(path):
                 # Without a key, or with a wrong one, the API sends a page and says that all is well.
                 problem = "wants a key (CENSUS_API_KEY)" if secret is None else "refuses the key in CENSUS_API_KEY"
                 raise Unavailable(f"the Census API {problem}")
             self._check(path, wanted, delivered)
-            self._put(path, wanted, delivered=delivered, how="download", url=wanted.url)
+            self._put(path, wanted, delivered=delivered, how="download", url=wanted.url, marks=marks)
         return self._from_store(wanted)
 
     # Small parts ---------------------------------------------------------------------------------------------------
 
-    def _put(self, path: Path, wanted: Wanted, *, delivered: str, how: How, url: str | None) -> None:
+    def _put(
+        self, path: Path, wanted: Wanted, *, delivered: str, how: How, url: str | None, marks: Marks | None = None
+    ) -> None:
         self.store.put(
             path,
             wanted.source,
@@ -326,6 +333,7 @@ class Retrieval:
             how=how,
             url=url,
             original=delivered,
+            marks=marks,
         )
         log.info("%s %s: %s stored (%s)", wanted.source.key, wanted.vintage, delivered, how)
 
@@ -359,6 +367,21 @@ class Retrieval:
         if wanted.source.access is Access.API_KEY:
             return Status.DOWNLOADABLE if self.key_for(wanted.source)[1] else Status.NEEDS_KEY
         return Status.DOWNLOADABLE if wanted.url is not None else Status.OWED
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The mirror, if there is one."""
+        return self._mirror
+
+    @property
+    def downloader(self) -> Downloader:
+        """What asks servers for this retrieval."""
+        return self._downloader
+
+    def secret_for(self, address: str) -> tuple[str, str] | None:
+        """The query parameter with a key that goes to that host, if any does."""
+        census = urlsplit(address).hostname == CENSUS_API_HOST
+        return ("key", self.census_key) if census and self.census_key is not None else None
 
     def key_for(self, source: Source) -> tuple[str, str | None]:
         """The setting that holds the key for a source that needs one, and the key if it is set."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from upath import UPath
 from schemas.errors import InputError
 from sources.framework import provenance
 from sources.framework.declare import Source
+from sources.framework.fetch import Marks
 from sources.framework.mirror import matching
 from sources.framework.provenance import PROVENANCE, How, Record
 from sources.framework.verify import sha256
@@ -94,6 +95,7 @@ class Store:
         how: How,
         url: str | None = None,
         original: str | None = None,
+        marks: Marks | None = None,
     ) -> Record:
         """Copy a local file into the store, whole or not at all, and write its provenance.
 
@@ -118,6 +120,8 @@ class Store:
             record = self._record(
                 source, path, digest, file=file, name=name, how=how, url=url, original=original or path.name
             )
+            if marks is not None:
+                record = replace(record, etag=marks.etag, last_modified=marks.last_modified)
             self._write_records(source.key, vintage, {**records, file: record})
             return record
 
@@ -129,6 +133,31 @@ class Store:
             record = self._record(source, path, sha256(path), file=file, name=name, how=how, url=None, original=file)
             self._write_records(source.key, vintage, {**records, file: record})
             return record
+
+    def remark(self, source: str, vintage: str, file: str, marks: Marks) -> None:
+        """Note how the server marks a file today whose content is the stored one."""
+        with self._locked(source, vintage):
+            records = self.records(source, vintage)
+            if file in records:
+                records[file] = replace(records[file], etag=marks.etag, last_modified=marks.last_modified)
+                self._write_records(source, vintage, records)
+
+    def set_aside(self, source: str, vintage: str, file: str) -> UPath:
+        """Move a file out of the way of its successor: `<vintage>/superseded/<first of its sha256>-<file>`.
+
+        What was made from it can still be looked into; the file and its provenance leave the vintage.
+        """
+        with self._locked(source, vintage):
+            folder = self.folder(source, vintage)
+            records = self.records(source, vintage)
+            record = records.pop(file, None)
+            mark = record.sha256[:12] if record is not None else "unknown"
+            aside = folder / "superseded" / f"{mark}-{file}"
+            self._write(self.staged(folder / file), aside)
+            self._write_records(source, vintage, records)
+            (folder / file).unlink()
+            self._forget(folder / file)
+            return aside
 
     def read(self, source: str, vintage: str, file: str, record: Record) -> RawFile:
         """The file as a local path, after its SHA-256 has been compared with the provenance."""
