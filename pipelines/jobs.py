@@ -1,5 +1,7 @@
 """The jobs, and everything Dagster needs to know, for a given workspace."""
 
+import importlib
+
 import dagster as dg
 
 from pipelines.assets import CANDIDATE, RELEASE, YEARS, all_assets
@@ -7,6 +9,22 @@ from pipelines.refresh_jobs import promote, refresh
 from pipelines.schedules import INVENTORY, look_for_news, schedules, source_inventory
 from pipelines.sensors import inbox, take_from_inbox
 from pipelines.workspace import Workspace
+from schemas.errors import MobilityError
+
+
+def executor_of(name: str) -> dg.ExecutorDefinition:
+    """The executor of a setting: `in_process`, `multiprocess`, or a dotted name (`dagster_k8s.k8s_job_executor`)."""
+    known = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+    if name in known:
+        return known[name]
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MobilityError(f"MOBILITY_EXECUTOR: there is no executor {name!r} ({error}).") from error
+    if not isinstance(found, dg.ExecutorDefinition):
+        raise MobilityError(f"MOBILITY_EXECUTOR: {name} is no executor.")
+    return found
 
 
 def build_definitions(workspace: Workspace) -> dg.Definitions:
@@ -33,5 +51,5 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         schedules=schedules(),
         sensors=[inbox],
         resources={"workspace": workspace},
-        executor=dg.in_process_executor,
+        executor=executor_of(workspace.settings.executor),
     )
