@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 # Targets are listed by `make help`.
-.PHONY: help setup build test lint types unit ui bench torture audit docs lock clean
+.PHONY: help setup build test lint types unit ui bench torture audit docs lock snapshot clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -51,6 +51,9 @@ audit: $(READY)  ## Look the locked packages up in a database of known weaknesse
 docs: $(READY)  ## Write the pages that are made from the code
 	$(BIN)/python -m outputs.deviations docs/deviations.md
 	$(BIN)/python -m outputs.rules.mistakes docs/mistakes.md
+
+snapshot: $(READY)  ## Write the reviewed list of assets, checks, jobs and schedules anew (look at the diff)
+	$(BIN)/python tests/definitions_snapshot.py
 
 lock:  ## Resolve the dependencies again (needs uv; writes no registry address)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --extra dev -o requirements.lock pyproject.toml

@@ -3,8 +3,9 @@
     python benchmarks/schools.py [--runs 3] [--folder DIR]
 
 SYNTHETIC files: a Stata file of 3,141 counties, and the homeless students, directory and enrollment of 18,000 districts
-in nine school years. Alternatives: one weighted numpy fit per county, cohort and group from the same table; pandas
-from the same files to the counties' totals.
+in nine school years. Alternatives: one weighted numpy fit per county, cohort and group from the same table (it leaves
+out two counties of 2014 that the archive lists under later codes: 16 figures); pandas from the same files to the
+counties' totals.
 """
 
 from __future__ import annotations

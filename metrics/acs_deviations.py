@@ -40,6 +40,20 @@ def acs_deviations(
     )
 
 
+def zero_width(predictor: str) -> Deviation:
+    """Entry of a share with an interval: what becomes of it where everybody or nobody has the outcome."""
+    return Deviation(
+        id=f"{predictor}/zero-width",
+        kind="kept",
+        predictor=predictor,
+        reference="Where all records of a cell have the outcome, or none, replicates do not vary: both ends of the "
+        "interval are the share itself.",
+        ours="The same; such intervals are listed by a warning on the predictor's page.",
+        why="An interval without width looks certain, though it comes from a small sample.",
+        effect="Shares of exactly 0 or 1, in small cells of subgroups for the most part.",
+    )
+
+
 def _in_years(entry: Deviation, years: tuple[int, ...]) -> Deviation:
     if entry.rows is None:
         return entry

@@ -68,6 +68,17 @@ def five_years(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, *, by
     return Window(records, allocation, f"{first}-{year}", left_out)
 
 
+def of_sample(
+    sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, *, by_code: bool = False
+) -> Window:
+    """`one_year` for the sample acs1, `five_years` for acs5."""
+    return (
+        one_year(records, allocation, year)
+        if sample == "acs1"
+        else five_years(records, allocation, year, by_code=by_code)
+    )
+
+
 def _five_years_by_code(records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Window:
     allocation = without_former_pumas(allocation)
     known = allocation.filter(pl.col("level") == "county").select("state", "puma", "puma_vintage").unique()

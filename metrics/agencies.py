@@ -118,6 +118,24 @@ def place_members(agencies: pl.DataFrame, county_place: pl.DataFrame, spine: pl.
     ).sort(*AREA, "ori")
 
 
+def members_by_level(
+    agencies: pl.DataFrame,
+    people: pl.DataFrame,
+    county_place: pl.DataFrame | None,
+    spine: pl.DataFrame,
+    year: int,
+    reproduce: Reproduce | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Level -> agencies by area served; no places without `county_place`.
+
+    Agencies of several counties are shared out by `people` of all ages.
+    """
+    members = {"county": county_members(agencies, people.select(*AREA, "people"), reproduce)}
+    if county_place is not None:
+        members["place"] = place_members(agencies, county_place, spine, year)
+    return members
+
+
 def _place_names(places: pl.DataFrame) -> pl.DataFrame:
     """state, city_name, by_name (the place): names in lower case as the agency list spells them, if unique."""
     spelled = pl.DataFrame(

@@ -108,6 +108,10 @@ class Predictor:
         """All years in which some series exists."""
         return tuple(sorted({y for s in self.series for y in s.years}))
 
+    def years_of(self, sample: str) -> tuple[int, ...]:
+        """Years in which some series of that sample exists."""
+        return tuple(sorted({y for s in self.series if s.sample == sample for y in s.years}))
+
     @property
     def levels(self) -> tuple[Level, ...]:
         """Levels for which some series exists."""

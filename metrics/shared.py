@@ -18,8 +18,8 @@ TWO_SAMPLES: Final = (
     "from the 5-year file. The two may differ."
 )
 PUMA_MIX_2014: Final = (
-    "Interviews of 2010 and 2011 in the 2014 5-year file were coded to the sampling areas of the 2000 census; they are "
-    "left out."
+    "Interviews of 2010 and 2011 in the 2014 5-year file were coded to the sampling areas of the 2000 census. They "
+    "count only if a table of these areas was at hand: the reference period is then 2010-2014, otherwise 2012-2014."
 )
 ROUGH_PLACES: Final = "School districts and schools are assigned to a city by the city name in their postal address."
 NIBRS_COVERAGE: Final = (

@@ -81,8 +81,17 @@ def member_of(grouping: Grouping, cell: Cell) -> pl.Expr:
 
 def in_area(window: Window, pairs: pl.DataFrame, filters: tuple[Filter, ...]) -> pl.LazyFrame:
     """The universe's records in the PUMAs of one geography, in the order of the file."""
-    of_area = (pl.col(column).is_in(pairs[column].unique().implode()) for column in PUMA_KEY)
-    return window.records.filter(*of_area).filter(universe(filters))
+    # By vintage, as a code of one may be that of another area in the next.
+    of_area = [
+        pl.lit(False),
+        *(
+            pl.col("state").is_in(of_vintage["state"].unique().implode())
+            & (pl.col("puma_vintage") == vintage)
+            & pl.col("puma").is_in(of_vintage["puma"].unique().implode())
+            for (vintage,), of_vintage in pairs.group_by("puma_vintage", maintain_order=True)
+        ),
+    ]
+    return window.records.filter(pl.any_horizontal(of_area)).filter(universe(filters))
 
 
 def _ratio(inputs: pl.DataFrame) -> float | None:
@@ -121,7 +130,7 @@ def filter_steps(
     steps = [Step("records of the file", national[0] + lost, national[0] + lost)]
     if lost:
         years = " and ".join(str(y) for y in window.left_out["survey_year"].unique().sort())
-        note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no crosswalk exists"
+        note = f"interviews of {years} are coded to PUMAs of the 2000 census, for which no table is at hand"
         steps.append(Step("PUMAs with a crosswalk", national[0] + lost, national[0], note))
     for step, before, after in zip(filters, national[:-1], national[1:], strict=True):
         steps.append(Step(step.name, before, after))

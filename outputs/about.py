@@ -44,12 +44,36 @@ class InputFile:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """What one predictor's figures of one year were made from.
+
+    `code_version` covers the program from the reader to the estimate; `files` are (source, vintage, file, sha256).
+    """
+
+    predictor: str
+    year: int
+    code_version: str
+    files: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class OwedFile:
+    """A source file that could not be had, with the recipe for a person to get it."""
+
+    source: str
+    vintage: str
+    recipe: str
+    years: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class ReleaseMeta:
     """Facts about the run behind a release.
 
     `states` lists the 2-digit codes of a partial run, None for the whole nation. `sources` maps source keys to what the
-    dictionary says about them; a predictor's source that is missing there is named by its key alone. `code_versions`
-    maps a predictor to the version of the code that made its figures, so that a later release can say what changed.
+    dictionary says about them; a predictor's source that is missing there is named by its key alone. `lineage` says, by
+    predictor and year, what figures were made from, so that a later release can say what changed. `owed` are the source
+    files that could not be had.
     """
 
     profile: str
@@ -58,7 +82,8 @@ class ReleaseMeta:
     states: tuple[str, ...] | None = None
     inputs: tuple[InputFile, ...] = ()
     sources: Mapping[str, SourceNote] = field(default_factory=dict)
-    code_versions: Mapping[str, str] = field(default_factory=dict)
+    lineage: tuple[Lineage, ...] = ()
+    owed: tuple[OwedFile, ...] = ()
 
     def notes_for(self, keys: Iterable[str]) -> list[SourceNote]:
         """The notes of these sources, in their order."""

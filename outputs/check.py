@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from metrics.predictor import Entry
+from outputs.about import ReleaseMeta
+from outputs.deliver import checksums
 from outputs.dictionary import PUBLISHED, Written
 from outputs.files import metrics_by_column
 from outputs.wide import parts_of
@@ -93,6 +96,17 @@ def reconcile(
                 }
                 for row in unequal.sort("year", "subgroup").iter_rows(named=True)
             ]
+    return found
+
+
+def check_no_sources(folder: Path, meta: ReleaseMeta) -> list[str]:
+    """No file of a release is a source file, by name or by content: many may not be passed on."""
+    sums = {item.sha256: item for item in meta.inputs}
+    names = {item.file for item in meta.inputs}
+    found = []
+    for path, _, sha256 in checksums(folder):
+        if sha256 in sums or Path(path).name in names:
+            found.append(f"{path} is a source file ({sums[sha256].source if sha256 in sums else 'by its name'})")
     return found
 
 

@@ -11,9 +11,13 @@ import polars as pl
 
 from metrics.predictor import PILLARS, Entry
 from outputs.about import SYNTHETIC_NOTICE, ReleaseMeta
-from outputs.dictionary import Written
-from outputs.files import metrics_by_column
+from outputs.dictionary import COLUMNS, Written
+from outputs.files import FILES, choices, metrics_by_column
 from outputs.long import LONG_DESCRIPTIONS
+from outputs.queries import QUERIES
+from outputs.suppress import DESCRIPTIONS as SUPPRESSION_DESCRIPTIONS
+from outputs.tables import SideTable
+from outputs.write import read_csv
 
 WIDE_SCHEMA: Final = "published"
 
@@ -27,9 +31,10 @@ def _name(name: str) -> str:
 
 
 def metrics_table(entries: Mapping[str, Entry]) -> pl.DataFrame:
-    """One row per metric: column, title, unit, limits, interval, predictor, pillar, definition."""
+    """One row per metric in the catalog's order: column, title, unit, limits, interval, predictor, definition."""
     rows = [
         {
+            "position": position,
             "metric": column,
             "title": metric.title,
             "unit": metric.unit,
@@ -42,7 +47,7 @@ def metrics_table(entries: Mapping[str, Entry]) -> pl.DataFrame:
             "definition": predictor.definition,
             "sentence": metric.sentence,
         }
-        for column, (predictor, metric) in metrics_by_column(entries).items()
+        for position, (column, (predictor, metric)) in enumerate(metrics_by_column(entries).items())
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -58,13 +63,15 @@ def write_database(
     spines: Mapping[int, pl.DataFrame],
     entries: Mapping[str, Entry],
     meta: ReleaseMeta,
+    tables: Sequence[SideTable] = (),
 ) -> None:
     """Write the database of a release.
 
-    Tables `estimates`, `metrics`, `data_dictionary`, `suppressions`, `geographies`, `release`; per wide file of the
-    clean layout a table in schema `published` and a view with a short name (`county`, `place_race_ethnicity`, ...);
-    `missing` counts the missing figures by reason. Tables and columns carry comments; those of synthetic releases say
-    so. The file holds copies, so it can be moved.
+    Tables `estimates`, `metrics`, `data_dictionary`, `suppressions`, `geographies`, `release`, `overall_series` and one
+    per plain table (`tables`, whose files are beside `long_parquet`); per wide file of the clean layout a table in
+    schema `published` and a view with a short name (`county`, `place_race_ethnicity`, ...); `missing` counts the
+    missing figures by reason; the queries of `outputs.queries` stand as views and table macros. Tables, views and
+    columns carry comments; those of synthetic releases say so. The file holds copies, so it can be moved.
     """
     notice = f"{SYNTHETIC_NOTICE} " if meta.synthetic else ""
     places = pl.concat(
@@ -92,16 +99,30 @@ def write_database(
             "suppressions": (suppressions, "Figures withheld after review."),
             "geographies": (places, "Counties and places of each year, with population."),
             "release": (facts, "This release."),
+            "overall_series": (
+                overall_series(entries),
+                "The sample that the overall files take a metric's figures from.",
+            ),
         }
         for table, (frame, comment) in frames.items():
             db.register("_frame", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
             db.execute(f"create table {table} as select * from _frame")
             db.unregister("_frame")
             comments[table] = notice + comment
+        described = {
+            "estimates": LONG_DESCRIPTIONS,
+            "suppressions": SUPPRESSION_DESCRIPTIONS,
+            "data_dictionary": COLUMNS,
+        }
+        for side in tables:
+            _side(db, side, long_parquet.parent)
+            comments[side.name] = f"{notice}{side.title}."
+            described[side.name] = dict(side.descriptions)
         for table, comment in comments.items():
             db.execute(f"comment on table {table} is {_quoted(comment)}")
-        for column, text in LONG_DESCRIPTIONS.items():
-            db.execute(f"comment on column estimates.{_name(column)} is {_quoted(text)}")
+        for table, texts in described.items():
+            for column, text in texts.items():
+                db.execute(f"comment on column {table}.{_name(column)} is {_quoted(text)}")
         db.execute(f"create schema {WIDE_SCHEMA}")
         for written, parquet in wide:
             _wide(db, written, parquet, dictionary, notice)
@@ -110,7 +131,33 @@ def write_database(
             " from estimates where value is null group by all order by all"
         )
         db.execute(f"comment on view missing is {_quoted(notice + 'Missing figures by reason.')}")
+        for query in QUERIES:
+            db.execute(query.sql)
+            kind = "view" if query.is_view else "macro table"
+            db.execute(f"comment on {kind} {query.name} is {_quoted(notice + query.comment)}")
         db.commit()
+
+
+def overall_series(entries: Mapping[str, Entry]) -> pl.DataFrame:
+    """Level, metric, year and sample of every figure of the two overall files."""
+    parts = [
+        choices(f, entries).select(pl.lit(f.level).alias("level"), "metric", "year", "sample")
+        for f in FILES
+        if f.overall
+    ]
+    return pl.concat(parts)
+
+
+def _side(db: duckdb.DuckDBPyConnection, side: SideTable, folder: Path) -> None:
+    """A plain table, from its Parquet file if it has one, else from its CSV."""
+    parquet = next((p for p in side.paths if p.endswith(".parquet")), None)
+    if parquet is not None:
+        db.execute(f"create table {side.name} as select * from read_parquet({_quoted(str(folder / parquet))})")
+        return
+    frame = read_csv(folder / side.paths[0], side.types)
+    db.register("_frame", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    db.execute(f"create table {side.name} as select * from _frame")
+    db.unregister("_frame")
 
 
 def _wide(
@@ -126,7 +173,8 @@ def _wide(
     titles = dictionary.filter(pl.col("file") == written.name).select("column", "title")
     for column, title in titles.iter_rows():
         if column in {c.name for c in written.columns}:
-            db.execute(f"comment on column {table}.{_name(column)} is {_quoted(title)}")
+            for owner in (table, view):
+                db.execute(f"comment on column {owner}.{_name(column)} is {_quoted(title)}")
 
 
 def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -13,6 +13,7 @@ from outputs.about import SCHEMA_VERSION, SYNTHETIC_NOTICE, ReleaseMeta
 from outputs.dictionary import COLUMNS, Written, field_schema, type_name
 from outputs.long import LONG, LONG_DESCRIPTIONS
 from outputs.suppress import DESCRIPTIONS, SCHEMA
+from outputs.tables import SideTable
 from outputs.write import NA
 from schemas.estimate import KEY
 
@@ -30,6 +31,8 @@ def _resource(
         "name": name,
         "path": path,
         "title": title,
+        # Validators read missing cells of Parquet as NaN, which no constraint allows: its files are held to their hash.
+        "type": "table" if form == "csv" else "file",
         "profile": "tabular-data-resource" if form == "csv" else "data-resource",
         "format": form,
         "mediatype": {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}[form],
@@ -52,6 +55,7 @@ def datapackage(
     *,
     entries: Mapping[str, Entry],
     meta: ReleaseMeta,
+    tables: Sequence[SideTable] = (),
 ) -> str:
     """The descriptor as JSON text.
 
@@ -70,13 +74,17 @@ def datapackage(
             form = path.rsplit(".", 1)[1]
             slug = wide.name.lower().replace("/", "-").replace("_", "-")
             resources.append(_resource(f"{slug}-{form}", path, wide.file.title, schema, sums))
-    tables: tuple[tuple[str, str, str, Mapping[str, type[pl.DataType]], Mapping[str, str], list[str]], ...] = (
+    listed: list[tuple[str, str, str, Mapping[str, type[pl.DataType]], Mapping[str, str], list[str]]] = [
         ("estimates-parquet", "estimates.parquet", "All estimates", LONG, LONG_DESCRIPTIONS, list(KEY)),
         ("estimates-csv", "estimates.csv.gz", "All estimates", LONG, LONG_DESCRIPTIONS, list(KEY)),
         ("data-dictionary", "data_dictionary.csv", "Data dictionary", dict.fromkeys(COLUMNS, pl.String), COLUMNS, []),
         ("suppressions", "suppressions.csv", "Figures withheld after review", SCHEMA, DESCRIPTIONS, []),
-    )
-    for slug, path, title, types, titles, key in tables:
+    ]
+    for side in tables:
+        for path in side.paths:
+            slug = f"{side.name.replace('_', '-')}-{path.split('.')[1]}"
+            listed.append((slug, path, side.title, side.types, side.descriptions, list(side.key)))
+    for slug, path, title, types, titles, key in listed:
         shape: dict[str, Any] = {"fields": _plain_fields(types, titles), "missingValues": [NA]}
         resources.append(_resource(slug, path, title, shape | ({"primaryKey": key} if key else {}), sums))
     used = dict.fromkeys(key for entry in entries.values() for key in entry.predictor.sources)

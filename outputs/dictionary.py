@@ -19,6 +19,7 @@ from outputs import suppress
 from outputs.about import SYNTHETIC_NOTICE, ReleaseMeta
 from outputs.files import FILES, Column, Layout, PublishedFile, columns, is_written, metrics_by_column, series_of
 from outputs.long import LONG, LONG_DESCRIPTIONS
+from outputs.tables import SideTable
 from schemas.labels import QUALITY_WORDS, SAMPLES, SUBGROUPS
 
 PUBLISHED: Final = "published"
@@ -212,10 +213,12 @@ def dictionary(
     meta: ReleaseMeta,
     *,
     layouts: Sequence[Layout] = ("clean",),
+    tables: Sequence[SideTable] = (),
 ) -> pl.DataFrame:
     """The dictionary as a frame of text (columns of `COLUMNS`).
 
-    `entries` is the whole catalog, `included` the predictors of this release, `written` its wide files.
+    `entries` is the whole catalog, `included` the predictors of this release, `written` its wide files, `tables`
+    its plain tables.
     """
     rows: list[dict[str, str | None]] = []
     declared = metrics_by_column(entries)
@@ -239,6 +242,8 @@ def dictionary(
                 rows.append(row | {"status": _status(owner, file, here, entries)})
     rows += list(_long_rows(here, meta))
     rows += _plain("suppressions", suppress.SCHEMA, suppress.DESCRIPTIONS)
+    for side in tables:
+        rows += _plain(side.name, side.types, side.descriptions)
     rows += _plain("data_dictionary", dict.fromkeys(COLUMNS, pl.String), COLUMNS)
     frame = pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String))
     if meta.synthetic:

@@ -6,10 +6,12 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metrics.predictor import PILLARS, Entry
@@ -51,6 +53,8 @@ LONG_DESCRIPTIONS: Final[dict[str, str]] = {
     "quality_label": "Quality in words: Strong, Marginal, Weak.",
     "reason_text": "The reason as a sentence.",
 }
+
+_WRAP: Final = 1 << 64
 
 Estimates = Mapping[str, pl.LazyFrame | Sequence[str | os.PathLike[str]]] | pl.LazyFrame
 
@@ -112,37 +116,67 @@ def long_years(
 class LongFiles:
     """Writes the long CSV (gzip) and Parquet files side by side, one year at a time.
 
+    With a folder `by_year`, each year stands there in a Parquet file of its own, too.
+
     The Parquet metadata are given last, because the release's name, which they carry, follows from the content.
     """
 
-    def __init__(self, csv_gz: Path, parquet: Path) -> None:
+    def __init__(self, csv_gz: Path, parquet: Path, by_year: Path | None = None) -> None:
         self.csv_gz = csv_gz
         self.parquet = parquet
+        self.by_year = by_year
         self.rows = 0
         self.text_sha256 = ""
+        self.row_sum = 0
         self._writer: pq.ParquetWriter | None = None
+        self._groups: dict[int, range] = {}
 
     def write(self, frames: Iterator[pl.DataFrame]) -> None:
-        """Write all frames; sets `rows` and `text_sha256`, the hash of the CSV text."""
+        """Write all frames; sets `rows`, `text_sha256` (hash of the CSV text) and `row_sum` (of the frames' rows)."""
         digest = hashlib.sha256()
-        with gzip_writer(self.csv_gz) as csv:
+
+        def keep(text: bytes, table: pa.Table) -> None:
+            digest.update(text)
+            csv.write(text)
+            if self._writer is None:
+                self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
+            self._writer.write_table(table, row_group_size=ROW_GROUP)
+
+        # Hashing and compressing take as long as making the text: both go on while the next year is read.
+        with gzip_writer(self.csv_gz) as csv, ThreadPoolExecutor(max_workers=1) as behind:
+            pending: Future[None] | None = None
             for frame in frames:
                 text = csv_text(frame, header=self.rows == 0)
-                digest.update(text)
-                csv.write(text)
+                if pending is not None:
+                    pending.result()
                 table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-                if self._writer is None:
-                    self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
-                self._writer.write_table(table, row_group_size=ROW_GROUP)
+                pending = behind.submit(keep, text, table)
+                self.row_sum = (self.row_sum + row_sum(frame)) % _WRAP
+                first = max((g.stop for g in self._groups.values()), default=0)
+                self._groups[int(frame["year"][0])] = range(first, first + -(-frame.height // ROW_GROUP))
                 self.rows += frame.height
+            if pending is not None:
+                pending.result()
         self.text_sha256 = digest.hexdigest()
 
     def close(self, metadata: Mapping[str, str]) -> None:
-        """Finish the Parquet file with these key/value metadata."""
+        """Finish the Parquet file with these key/value metadata, and write the files of the years."""
         if self._writer is None:
             raise GateError("estimates", ["there are no rows in the years of the spine"])
         self._writer.add_key_value_metadata(dict(metadata))
         self._writer.close()
+        if self.by_year is not None:
+            self.by_year.mkdir()
+            for year, group in self._groups.items():
+                self._write_year(year, group, metadata)
+
+    def _write_year(self, year: int, groups: range, metadata: Mapping[str, str]) -> None:
+        assert self.by_year is not None
+        whole = pq.ParquetFile(self.parquet)
+        schema = whole.schema_arrow.with_metadata(dict(metadata))
+        with pq.ParquetWriter(self.by_year / f"{year}.parquet", schema, compression="zstd") as writer:
+            for group in groups:
+                writer.write_table(whole.read_row_group(group).cast(schema), row_group_size=ROW_GROUP)
 
 
 def text_hash(path: Path) -> str:
@@ -156,11 +190,17 @@ def text_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def parquet_text_hash(path: Path) -> str:
-    """sha256 of the CSV text that the long Parquet file would make, read row group by row group."""
-    digest = hashlib.sha256()
-    file = pq.ParquetFile(path)
-    for i in range(file.num_row_groups):
-        frame = pl.DataFrame(file.read_row_group(i))
-        digest.update(csv_text(frame.select(pl.col(c).cast(t) for c, t in LONG.items()), header=i == 0))
-    return digest.hexdigest()
+def row_sum(frame: pl.DataFrame) -> int:
+    """A number that follows from every cell of the rows, whatever their order: the sum of their hashes."""
+    return int(frame.hash_rows().cast(pl.UInt128).sum() if frame.height else 0) % _WRAP
+
+
+def parquet_row_sum(paths: Sequence[Path]) -> int:
+    """`row_sum` over the rows of long Parquet files, read row group by row group."""
+    total = 0
+    for path in paths:
+        file = pq.ParquetFile(path)
+        for i in range(file.num_row_groups):
+            frame = pl.DataFrame(file.read_row_group(i))
+            total += row_sum(frame.select(pl.col(c).cast(t) for c, t in LONG.items()))
+    return total % _WRAP

@@ -3,7 +3,9 @@
     <root>/<release>/csv/11_mobility-metrics_county_longitudinal.csv ...
     <root>/<release>/parquet/11_mobility-metrics_county_longitudinal.parquet ...
     <root>/<release>/reference/{csv,parquet}/...      only if the reference layout is asked for
-    <root>/<release>/{estimates.parquet, estimates.csv.gz, data_dictionary.csv, suppressions.csv, datapackage.json,
+    <root>/<release>/{estimates.parquet, estimates/<year>.parquet, estimates.csv.gz}
+    <root>/<release>/{medians, revisions, comparability, suppressions, sources, lineage, data_dictionary}.*
+    <root>/<release>/{README.md, RELEASE_NOTES.md, data_dictionary.html, datapackage.json, croissant.json,
                       mobility.duckdb, gate_report.{json,md}, release.json, SHA256SUMS}
     <root>/LATEST                                      one line: the release's name
 
@@ -30,6 +32,7 @@ from metrics.catalog import catalog
 from metrics.predictor import Entry
 from outputs import check, suppress
 from outputs.about import SCHEMA_VERSION, SYNTHETIC_NOTICE, ReleaseMeta
+from outputs.croissant import croissant
 from outputs.database import WIDE_SCHEMA, row_counts, write_database
 from outputs.datapackage import datapackage
 from outputs.deliver import (
@@ -39,16 +42,19 @@ from outputs.deliver import (
     checksums,
     deliver,
     drafting,
-    latest_release,
     local,
     manifest_of,
     write_line,
 )
 from outputs.dictionary import COLUMNS, Written, dictionary, name_of, years_with_values
 from outputs.files import FILES, Layout, PublishedFile, choices, is_written, metrics_by_column
-from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_text_hash, scan, text_hash
+from outputs.lineage import lineage
+from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_row_sum, scan, text_hash
+from outputs.papers import coverage_of, dictionary_page, readme, release_notes
+from outputs.revisions import previous_release
 from outputs.rules.context import Before, ReleaseContext, WideFile
 from outputs.rules.report import GateFailedError, GateReport, run_gate
+from outputs.sides import Sides, write_sides
 from outputs.wide import assemble, universe
 from outputs.write import csv_text, write_csv, write_parquet
 from schemas.errors import MobilityError
@@ -108,15 +114,19 @@ class _Draft:
     included: frozenset[str]
     spines: Mapping[int, pl.DataFrame]
     layouts: tuple[Layout, ...]
+    previous_root: Path | UPath
     name: str = ""
     content: str = ""
     written: list[Written] = field(default_factory=list)
     paths: dict[str, tuple[str, str]] = field(default_factory=dict)
     without_values: list[str] = field(default_factory=list)
+    sides: Sides | None = None
     long: LongFiles = field(init=False)
 
     def __post_init__(self) -> None:
-        self.long = LongFiles(self.folder / "estimates.csv.gz", self.folder / "estimates.parquet")
+        self.long = LongFiles(
+            self.folder / "estimates.csv.gz", self.folder / "estimates.parquet", self.folder / "estimates"
+        )
 
     @property
     def here(self) -> dict[str, Entry]:
@@ -149,6 +159,7 @@ def publish(
     facts: GateFacts | None = None,
     latest: bool = True,
     scratch: Path | None = None,
+    previous_root: Path | UPath | None = None,
     now: Callable[[], datetime] = _now,
 ) -> ReleaseReport:
     """Publish a release under `out_root` (a local folder or an `s3://` path) and point `LATEST` to it.
@@ -157,7 +168,7 @@ def publish(
     all; they have passed their gate. `spines` maps each data year to its spine. `entries` is the catalog. `extras` are
     called with the draft's folder before it is checked and sealed, to add files (revisions, explorer). `facts` are what
     the gate cannot see in files. `latest` false leaves `LATEST` alone, for a candidate. `scratch` is where a remote
-    release is drafted.
+    release is drafted. The release is compared with the earlier one under `previous_root` (default: `out_root`).
 
     Without a `name`, the release is called by a hash of its content (estimates, spines, declarations, layouts, code),
     after `SYNTHETIC-` if its figures are generated and `partial-` if it covers some states only; the same inputs give
@@ -179,7 +190,7 @@ def publish(
     _refuse("the estimates cannot be published", {"estimates": check.check_estimates(frame, spines, here)})
 
     with drafting(root, scratch) as folder:
-        draft = _Draft(folder, meta, entries, included, spines, tuple(layouts))
+        draft = _Draft(folder, meta, entries, included, spines, tuple(layouts), previous_root or out_root)
         ours = suppress.for_release(frame)
         draft.long.write(long_years(ours, spines, draft.here))
         draft.content = _content(draft)
@@ -193,7 +204,8 @@ def publish(
                 extra(folder)
             _verify(draft, ours)
             created = now()
-            gate = _pass_gate(draft, frame, table, root, facts or GateFacts(), created)
+            gate = _pass_gate(draft, frame, table, facts or GateFacts(), created)
+            _write_papers(draft, table, gate)
             _seal(draft, gate, created)
             deliver(folder, root, draft.name)
         if latest:
@@ -221,13 +233,17 @@ def _content(draft: _Draft) -> str:
     meta = draft.meta
     for level in LEVELS:
         digest.update(csv_text(universe(draft.spines, level)))
-    said = [asdict(meta) | {"inputs": [], "sources": {k: asdict(v) for k, v in sorted(meta.sources.items())}}]
+    said = [
+        asdict(meta) | {"inputs": [], "sources": {k: asdict(v) for k, v in sorted(meta.sources.items())}, "lineage": []}
+    ]
     said += [asdict(entry.predictor) | {"built": entry.built} for entry in draft.entries.values()]
     facts = {"said": said, "included": sorted(draft.included), "layouts": draft.layouts, "schema": SCHEMA_VERSION}
     digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
+    # What it was made from belongs to the release; when a file was retrieved does not make it another one.
+    digest.update(csv_text(lineage(meta, draft.here)))
     # A change of the publishing code is a change of content, even if the version of the code was not raised.
     here = Path(__file__).parent
-    for source in sorted(p for form in ("*.py", "*.csv") for p in here.rglob(form)):
+    for source in sorted(p for form in ("*.py", "*.csv", "*.html", "*.js", "*.css") for p in here.rglob(form)):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
@@ -282,16 +298,33 @@ def _write_wide(draft: _Draft, raw: pl.LazyFrame) -> None:
 
 
 def _write_tables(draft: _Draft) -> pl.DataFrame:
-    """Dictionary, suppression list, data package and database; returns the dictionary."""
-    table = dictionary(draft.entries, draft.included, draft.written, draft.meta, layouts=draft.layouts)
+    """Plain tables, dictionary, descriptions for programs, and database; returns the dictionary."""
+    draft.sides = sides = write_sides(
+        draft.folder,
+        name=draft.name,
+        root=draft.previous_root,
+        spines=draft.spines,
+        entries=draft.here,
+        meta=draft.meta,
+        metadata=draft.metadata,
+    )
+    table = dictionary(
+        draft.entries, draft.included, draft.written, draft.meta, layouts=draft.layouts, tables=sides.tables
+    )
     write_csv(table, draft.folder / "data_dictionary.csv")
     rules = suppress.suppressions()
     if "reference" not in draft.layouts:
         rules = rules.filter(pl.col("applies_to").is_in(["both", "release"]))
     write_csv(rules, draft.folder / "suppressions.csv")
     sums = {path: (size, sha256) for path, size, sha256 in checksums(draft.folder)}
-    package = datapackage(draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta)
+    package = datapackage(
+        draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta, tables=sides.tables
+    )
     (draft.folder / "datapackage.json").write_text(package, encoding="utf-8")
+    described = croissant(
+        draft.name, draft.written, draft.paths, sides.tables, sums, entries=draft.here, meta=draft.meta
+    )
+    (draft.folder / "croissant.json").write_text(described, encoding="utf-8")
     write_database(
         draft.folder / DATABASE,
         release=draft.name,
@@ -302,6 +335,7 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
         spines=draft.spines,
         entries=draft.here,
         meta=draft.meta,
+        tables=sides.tables,
     )
     return table
 
@@ -310,17 +344,19 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
 
 
 def _verify(draft: _Draft, ours: pl.LazyFrame) -> None:
-    """Long file and database hold what was written to them; else `ReleaseError`."""
+    """Long file and database hold what was written to them; else `ReleaseError`. The rest is asked by the gate."""
     findings = {"long files": _long_findings(draft, ours), "database": _database_findings(draft)}
     _refuse("the release fails its checks and is not published", findings)
 
 
 def _pass_gate(
-    draft: _Draft, raw: pl.LazyFrame, table: pl.DataFrame, root: Path | UPath, facts: GateFacts, created: datetime
+    draft: _Draft, raw: pl.LazyFrame, table: pl.DataFrame, facts: GateFacts, created: datetime
 ) -> GateReport:
     """Ask all rules of the draft and write their report into it; `GateFailedError` if a blocking one is broken."""
     columns_of = {w.name: [c.name for c in w.columns] for w in draft.written}
     columns_of |= {"estimates": list(LONG), "suppressions": list(suppress.SCHEMA), "data_dictionary": list(COLUMNS)}
+    assert draft.sides is not None
+    columns_of |= {side.name: list(side.types) for side in draft.sides.tables}
     context = ReleaseContext(
         folder=draft.folder,
         meta=draft.meta,
@@ -333,7 +369,7 @@ def _pass_gate(
         dictionary=table,
         suppressions=suppress.suppressions(),
         today=created.date(),
-        before=_before(draft, root),
+        before=_before(draft),
         stale=facts.stale,
         balance=facts.balance,
         columns_of=columns_of,
@@ -346,20 +382,20 @@ def _pass_gate(
     return report
 
 
-def _before(draft: _Draft, root: Path | UPath) -> Before | None:
-    """The release `LATEST` names, if it is whole and another one."""
-    name = latest_release(root)
-    manifest = None if name is None or name == draft.name else manifest_of(root, name)
-    if name is None or manifest is None or not (root / name / "estimates.parquet").exists():
+def _before(draft: _Draft) -> Before | None:
+    """The release that this one is compared with: of the same kind and states, the latest if it is one."""
+    folder = previous_release(draft.previous_root, draft.meta, but=draft.name)
+    manifest = None if folder is None else manifest_of(folder.parent, folder.name)
+    if folder is None or manifest is None:
         return None
-    path = root / name / "estimates.parquet"
+    path = folder / "estimates.parquet"
     if isinstance(path, UPath):
         copy = draft.folder.parent / f"{draft.folder.name}.before.parquet"
         path.fs.get_file(path.path, str(copy))
         frame = pl.read_parquet(copy).lazy()
         copy.unlink()
-        return Before(name, manifest, frame)
-    return Before(name, manifest, pl.scan_parquet(path))
+        return Before(folder.name, manifest, frame)
+    return Before(folder.name, manifest, pl.scan_parquet(path))
 
 
 def _long_findings(draft: _Draft, ours: pl.LazyFrame) -> list[str]:
@@ -367,8 +403,9 @@ def _long_findings(draft: _Draft, ours: pl.LazyFrame) -> list[str]:
     found = []
     if text_hash(long.csv_gz) != long.text_sha256:
         found.append("estimates.csv.gz does not hold what was written to it")
-    if parquet_text_hash(long.parquet) != long.text_sha256:
-        found.append("estimates.parquet and estimates.csv.gz differ")
+    # The files of the years were read from estimates.parquet: if they hold what was written to it, so does it.
+    if parquet_row_sum(sorted((draft.folder / "estimates").iterdir())) != long.row_sum:
+        found.append("estimates.parquet or the files under estimates/ do not hold what was written to them")
     rows = ours.select(pl.len()).collect().item()
     if long.rows != rows:
         found.append(f"estimates.parquet has {long.rows} rows, the estimates have {rows}")
@@ -380,6 +417,46 @@ def _database_findings(draft: _Draft) -> list[str]:
     wanted = {"estimates": draft.long.rows}
     wanted |= {f"{WIDE_SCHEMA}.{w.file.stem}": w.rows for w in draft.written if w.layout == "clean"}
     return [f"{t} has {rows.get(t, 0)} rows, the file has {n}" for t, n in wanted.items() if rows.get(t) != n]
+
+
+def _write_papers(draft: _Draft, table: pl.DataFrame, gate: GateReport) -> None:
+    """The pages for people: dictionary, first page and release notes."""
+    assert draft.sides is not None
+    sides, meta, entries = draft.sides, draft.meta, draft.here
+    long = pl.scan_parquet(draft.long.parquet)
+    wide = {w.file.stem: w.file.title for w in draft.written if w.layout == "clean"}
+    notes = release_notes(
+        draft.name,
+        entries=entries,
+        meta=meta,
+        revisions=sides.revisions,
+        breaks=sides.breaks,
+        coverage=coverage_of(long),
+        missing=_missing(long),
+        suppressions=long.filter(pl.col("reason") == suppress.REASON).select(pl.len()).collect().item(),
+        checks=gate.counts,
+        warnings=[r.sentence() for r in gate.of("warned")],
+        without_values=draft.without_values,
+    )
+    pages = {
+        "data_dictionary.html": dictionary_page(table, sides.breaks, entries, meta, draft.name),
+        "README.md": readme(draft.name, meta, sides.tables, wide),
+        "RELEASE_NOTES.md": notes,
+    }
+    for name, text in pages.items():
+        (draft.folder / name).write_text(text, encoding="utf-8")
+
+
+def _missing(long: pl.LazyFrame) -> dict[str, int]:
+    """Missing figures by reason, the most frequent first."""
+    reasons = (
+        long.filter(pl.col("value").is_null())
+        .group_by("reason")
+        .len("figures")
+        .sort("figures", "reason", descending=[True, False])
+        .collect(engine="streaming")
+    )
+    return dict(reasons.iter_rows())
 
 
 # --- Sealing it ------------------------------------------------------------------------------------------------------
@@ -397,13 +474,6 @@ def _seal(draft: _Draft, gate: GateReport, created: datetime) -> None:
         .agg(pl.col("rows", "values").sum(), pl.col("year").filter(pl.col("values") > 0).unique().sort().alias("years"))
         .sort("predictor")
     )
-    reasons = (
-        ours.filter(pl.col("value").is_null())
-        .group_by("reason")
-        .len("figures")
-        .sort("figures", "reason", descending=[True, False])
-        .collect(engine="streaming")
-    )
     files = list(checksums(draft.folder))
     manifest: dict[str, Any] = {
         "name": draft.name,
@@ -414,16 +484,22 @@ def _seal(draft: _Draft, gate: GateReport, created: datetime) -> None:
         "states": None if meta.states is None else list(meta.states),
         "profile": meta.profile,
         "code_version": meta.code_version,
-        "code_versions": dict(sorted(meta.code_versions.items())),
         "schema_version": SCHEMA_VERSION,
         "content": draft.content,
         "layouts": list(draft.layouts),
         "predictors": predictors.rows(named=True),
         "not_built": [key for key, entry in draft.entries.items() if not entry.built],
         "files_without_values": draft.without_values,
-        "missing_by_reason": dict(reasons.iter_rows()),
+        "missing_by_reason": _missing(ours),
+        "compared_with": None if draft.sides is None else draft.sides.revisions.old,
         "gate": gate.counts,
-        "checks_passed": ["long files", "database", *(r.rule.id for r in gate.of("passed"))],
+        "checks_passed": [
+            "long files",
+            "database",
+            "source files",
+            "revisions",
+            *(r.rule.id for r in gate.of("passed")),
+        ],
         "rows": {"estimates": draft.long.rows} | {w.name: w.rows for w in draft.written},
         "inputs": [asdict(i) for i in meta.inputs],
         "files": [{"path": path, "bytes": size, "sha256": sha256} for path, size, sha256 in files],

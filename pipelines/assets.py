@@ -12,14 +12,15 @@ import polars as pl
 
 from metrics.predictor import PILLARS, Entry
 from metrics.review import Review
-from pipelines import gate_checks, pictures
+from pipelines import data_checks, gate_checks, pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
 from pipelines.horizon import catalog
-from pipelines.release import RefusedError, publish_release
+from pipelines.judge import findings_of
+from pipelines.release import RefusedError, provenance, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
-from pipelines.workspace import Workspace
+from pipelines.workspace import Account, Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import DESCRIPTIONS, ESTIMATE
 from sources.framework import Source, Table
@@ -124,6 +125,25 @@ def _outcome_metadata(outcome: Outcome) -> dict[str, Any]:
     return metadata
 
 
+# Groups of tables by the module of `schemas` that holds their model, where its name does not say enough.
+TABLE_GROUPS = {
+    "acs": "survey_records",
+    "air": "air_quality",
+    "census": "census_tables",
+    "justice": "police",
+    "published": "calibration",
+    "social": "social_capital",
+    "students": "schools",
+    "wages": "jobs_and_wages",
+}
+
+
+def table_group(found: Table | Derived) -> str:
+    """Tables are grouped by what they are about."""
+    about = found.model.__module__.rpartition(".")[2]
+    return f"tables_{TABLE_GROUPS.get(about, about)}"
+
+
 def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
     """One tidy input table."""
     if isinstance(found, Derived):
@@ -148,36 +168,34 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
             for name, column in columns.items()
         ]
     )
-    check = dg.AssetCheckSpec(
-        "schema", asset=table_key(found.name), blocking=True, description="Columns, types and values fit the model."
-    )
+    groups = data_checks.groups_of_table(found.name)
 
     @dg.asset(
         key=table_key(found.name),
         deps=deps,
         partitions_def=YEARS,
-        group_name="tables",
+        group_name=table_group(found),
         description=f"{found.title}\n\n{found.description}",
         owners=OWNERS,
         kinds={"polars", "parquet"},
         tags={"stage": "table"},
         code_version=code_version(module),
         metadata={"dagster/column_schema": schema},
-        check_specs=[check],
+        check_specs=data_checks.specs(table_key(found.name), groups),
         output_required=False,
     )
     def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
         year = int(context.partition_key)
         if year not in found.years:
             context.log.info("%s has no data year %s", found.name, year)
-            yield dg.AssetCheckResult(check_name="schema", passed=True, metadata={"note": "no such data year"})
+            yield from data_checks.results(groups, [], "no such data year")
             return
         workspace.progress("table", f"{found.name} {year}", "start")
         try:
             outcome = refresh_table(workspace, found.name, year)
         except MobilityError as error:
             workspace.progress("table", f"{found.name} {year}", f"failed: {error}")
-            yield dg.AssetCheckResult(check_name="schema", passed=False, metadata={"error": str(error)})
+            yield from data_checks.refused(groups, error)
             raise dg.Failure(str(error), allow_retries=False) from error
         workspace.progress("table", f"{found.name} {year}", outcome.status)
         _report_raw_files(context, outcome)
@@ -186,7 +204,8 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         frame = workspace.scan("tables", found.name, year)
         if frame is not None:
             metadata["preview"] = pictures.table(frame.head(8).collect())
-        yield dg.AssetCheckResult(check_name="schema", passed=True, metadata={"rows": outcome.account.rows})
+        told = "" if outcome.account.checks else "input owed: there is no table to ask"
+        yield from data_checks.results(groups, findings_of(outcome.account), told)
         yield dg.MaterializeResult(
             metadata=metadata, data_version=dg.DataVersion(outcome.account.fingerprint or "owed")
         )
@@ -217,19 +236,38 @@ ESTIMATE_SCHEMA = dg.TableSchema(
 )
 
 
+def _counts(notes: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """The counts among the notes of a table; of what is listed one by one, how many there are."""
+    for what, note in notes.items():
+        if isinstance(note, dict):
+            yield from ((f"{what}: {part}", count) for part, count in _counts(note))
+        elif isinstance(note, int | list):
+            yield what, note if isinstance(note, int) else len(note)
+
+
+def _behind(workspace: Workspace, account: Account) -> dict[str, Any]:
+    """The source files behind estimates, and what was dropped or left unmatched when their tables were made."""
+    names = sorted({i["table"] for i in account.inputs})
+    columns = ("source", "vintage", "name", "sha256", "url", "retrieved_at", "licence")
+    files = [{c: f[c] for c in columns} for f in provenance(workspace, {(name, account.year) for name in names})]
+    counts = [
+        {"table": name, "what": what, "count": count}
+        for name in names
+        if (made := workspace.account("tables", name, account.year)) is not None
+        for what, count in _counts(made.notes)
+    ]
+    shown = {"source files": pictures.records(files), "dropped and unmatched": pictures.records(counts)}
+    return {label: rows if rows is not None else "none" for label, rows in shown.items()}
+
+
 def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     """The estimates of one predictor: its inputs are the parameters of its `estimate`, and what its series need."""
     predictor = entry.predictor
     key = estimates_key(predictor.key)
     assert entry.estimate is not None
     inputs = {*entry.inputs, *(t for s in predictor.series for t in s.tables), "spine"}
-    gate = dg.AssetCheckSpec(
-        "gate",
-        asset=key,
-        blocking=True,
-        description="Whole universe, keys unique, labels from closed lists, no NaN, bounds in order, values in range.",
-    )
-    width = dg.AssetCheckSpec("zero_width_intervals", asset=key, description="Intervals whose two ends are the same.")
+    groups = data_checks.ESTIMATE_GROUPS
+    ruled = data_checks.specs(key, groups)
     owed = dg.AssetCheckSpec("inputs_present", asset=key, description="No input of this year is owed.")
     reviews = [dg.AssetCheckSpec(r.name, asset=key, description=f"{r.title} A warning.") for r in entry.reviews]
 
@@ -250,18 +288,21 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         metadata={
             "dagster/column_schema": ESTIMATE_SCHEMA,
             "method": predictor.method,
+            "method in code": dg.MetadataValue.path(f"{module_of(entry.estimate).replace('.', '/')}.py"),
+            "differences from the reference": dg.MetadataValue.path("docs/deviations.md"),
             "years": ", ".join(map(str, predictor.years)),
             "sources": ", ".join(predictor.sources),
         },
-        check_specs=[gate, width, owed, *reviews],
+        check_specs=[*ruled, owed, *reviews],
         output_required=False,
     )
     def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
         year = int(context.partition_key)
-        names = [c.name for c in (gate, width, owed, *reviews)]
+        others = [c.name for c in (owed, *reviews)]
         if year not in predictor.years:
             context.log.info("%s is not published for %s", predictor.key, year)
-            for name in names:
+            yield from data_checks.results(groups, [], "not published in this year")
+            for name in others:
                 yield dg.AssetCheckResult(check_name=name, passed=True, metadata={"note": "not published in this year"})
             return
         workspace.progress("estimates", f"{predictor.key} {year}", "start")
@@ -269,19 +310,13 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             outcome = refresh_estimates(workspace, predictor.key, year)
         except MobilityError as error:
             workspace.progress("estimates", f"{predictor.key} {year}", f"failed: {error}")
-            for name in names:
+            yield from data_checks.refused(groups, error)
+            for name in others:
                 yield dg.AssetCheckResult(check_name=name, passed=False, metadata={"error": str(error)})
             raise dg.Failure(str(error), allow_retries=False) from error
         workspace.progress("estimates", f"{predictor.key} {year}", outcome.status)
         account = outcome.account
-        zero_width = int(account.notes.get("zero_width_intervals", 0))
-        yield dg.AssetCheckResult(check_name="gate", passed=True, metadata={"rows": account.rows})
-        yield dg.AssetCheckResult(
-            check_name="zero_width_intervals",
-            passed=zero_width == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"count": zero_width},
-        )
+        yield from data_checks.results(groups, findings_of(account))
         yield dg.AssetCheckResult(
             check_name="inputs_present",
             passed=not account.owed,
@@ -290,7 +325,7 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         )
         for review in entry.reviews:
             yield _reviewed(workspace, predictor.key, year, review)
-        metadata = _outcome_metadata(outcome)
+        metadata = _outcome_metadata(outcome) | _behind(workspace, account)
         for name in ("quality", "reasons"):
             if rows := pictures.records(account.notes.get(name, [])):
                 metadata[name] = rows
@@ -299,7 +334,7 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         frame = workspace.scan("estimates", predictor.key, year)
         if frame is not None:
             metadata["preview"] = pictures.preview(frame)
-            if outcome.status == "built" and (picture := pictures.histogram(frame.collect(), predictor.title)):
+            if picture := pictures.histogram(frame.collect(), predictor.title):
                 metadata["distribution"] = picture
         yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(account.content_hash))
 

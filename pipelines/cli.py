@@ -1,5 +1,6 @@
 """The `mobility` command."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -313,8 +314,8 @@ def publish(
     data: DataOption = None,
 ) -> None:
     """Make a candidate the latest release (or go back to an earlier one). A damaged one is refused, LATEST stays."""
+    from pipelines.lock import build_lock
     from pipelines.release import promote_release
-    from pipelines.run import build_lock
     from pipelines.workspace import Workspace
 
     ws = Workspace(as_last_built(settings_for(data)))
@@ -359,6 +360,30 @@ def trace(
     else:
         out.print(f"Written to {html}: {agreement_text(told['agreement'])}.", highlight=False, soft_wrap=True)
     if not told["agreement"]["agrees"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="The earlier release: its name, or its folder.")],
+    new: Annotated[str, typer.Argument(help="The later release: its name, or its folder.")],
+    data: DataOption = None,
+    out_file: Annotated[
+        str | None, typer.Option("--out", help="Write every changed figure here (.parquet or .csv.gz).")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 if a change has no reason.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """What changed between two releases: figures by metric, year and reason, and the largest movers.
+
+    Reasons follow from what the releases record about their sources, code and method. A name is looked for among the
+    published releases of the data root, then among its candidates.
+    """
+    from pipelines.revisions import diff_releases
+
+    summary = diff_releases(settings_for(data), old, new, out_file)
+    print(summary.as_json() if json_output else summary.as_text(), end="")
+    if strict and summary.findings:
         raise typer.Exit(1)
 
 
@@ -431,7 +456,7 @@ def sources(
 
 
 def _accept(ws: Any, source: str, vintage: str) -> None:
-    from pipelines.run import build_lock
+    from pipelines.lock import build_lock
     from sources.framework.watch import accept
     from sources.registry import all_sources
 
@@ -511,6 +536,22 @@ def ui(
     ]
     environment = {**os.environ, "DAGSTER_HOME": str(settings.state_root)}
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+@app.command()
+def explore(
+    release: Annotated[str | None, typer.Argument(help="Name or folder of a release. Default: the latest.")] = None,
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 8765,
+    data: DataOption = None,
+) -> None:
+    """Open the data explorer of a release on loopback: compare places, map, profiles. Ctrl-C ends it."""
+    from pipelines.explore import explorer_of, server_for
+
+    folder = explorer_of(settings_for(data).data_root / "published", release)
+    with server_for(folder, port) as server:
+        print(f"Explorer of {folder.parent.name}: http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @app.command()

@@ -9,10 +9,12 @@ from typing import Any, Literal
 import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
+from upath import UPath
 
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, table
+from pipelines.judge import diagnose, is_judged, judge_estimates, table_judge
 from pipelines.microdata import microdata_uses
 from pipelines.substitutes import NOTE, entry_of, stands_in
 from pipelines.workspace import Account, Workspace, canonical_hash, digest
@@ -22,6 +24,8 @@ from sources.framework import Table
 from sources.registry import all_sources
 
 Status = Literal["built", "unchanged", "owed", "kept"]
+
+_LISTED = 20  # areas named per cell where intervals have no width
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,22 @@ def gate_table(frame: pl.DataFrame | pl.LazyFrame, model: type[pa.DataFrameModel
 
 
 def inventory(ws: Workspace, source_names: tuple[str, ...], year: int) -> str:
-    """A hash of what lies in store, inbox and a local mirror for these sources and this year (names, sizes, times).
+    """A hash of what lies in store, inbox and a mirror folder for these sources and this year (see `ws.listing`).
 
-    Vintages without data years (other forms of the same figures) count for every year.
+    Vintages without data years (other forms of the same figures) count for every year. A mirror behind an address
+    gives no listing; of it, only the address counts.
     """
-    listing: list[tuple[str, str, int, int]] = []
-    local = Path(str(ws.root))
-    folders = [local / "raw", local / "inbox"] if ws.settings.data_is_local else []
+    root: UPath | Path = Path(str(ws.root)) if ws.settings.data_is_local else ws.root
+    raw, inbox = root / "raw", root / "inbox"
+    folders: list[UPath | Path] = [raw, inbox]
     if ws.settings.mirror and "://" not in ws.settings.mirror:
         folders.append(Path(ws.settings.mirror))
+    files: list[tuple[str, list[tuple[str, str]]]] = []
     for name in source_names:
         vintages = [v for v in all_sources()[name].vintages if year in v.data_years or not v.data_years]
-        places = [folder / name / v.key for folder in folders for v in vintages] + [local / "inbox" / name]
-        for place in places:
-            if place.is_dir():
-                files = [f for f in sorted(place.iterdir()) if f.is_file() and f.name != "provenance.json"]
-                listing += [(str(place), f.name, (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
-    return digest(listing, ws.settings.mirror, ws.settings.offline)
+        places = [folder / name / v.key for folder in folders for v in vintages] + [inbox / name]
+        files += [(str(place), found) for place in places if (found := ws.listing(place))]
+    return digest(files, ws.settings.mirror, ws.settings.offline)
 
 
 def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
@@ -80,6 +83,20 @@ def table_is_fresh(ws: Workspace, name: str, year: int) -> bool:
         return before.fingerprint == _derived_fingerprint(ws, found, year)
     if not set(microdata_uses(ws.predictors, year).get(name, {})) <= set(before.serves):
         return False
+    return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
+
+
+def table_is_current(ws: Workspace, name: str, year: int) -> bool:
+    """Whether the table that is there was made from what is there now; true if there is none.
+
+    Unlike `table_is_fresh`, a table that was made without an input that is still owed is current.
+    """
+    found = table(name)
+    before = ws.account("tables", name, year)
+    if before is None or not before.present:
+        return True
+    if isinstance(found, Derived):
+        return before.fingerprint == _derived_fingerprint(ws, found, year)
     return (before.code_version, before.inventory) == (_reader_version(found), inventory(ws, found.sources, year))
 
 
@@ -99,7 +116,7 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     version = _reader_version(found)
     before = ws.account("tables", found.name, year)
     if before is not None and table_is_fresh(ws, found.name, year):
-        return Outcome("unchanged", before)
+        return Outcome("unchanged", _judged_table(ws, before))
     retrieval = ws.retrieval(year)
     account = Account(found.name, year, "", version, ws.states, ws.profile)
     try:
@@ -124,7 +141,16 @@ def _refresh_read(ws: Workspace, found: Table, year: int) -> Outcome:
     account.serves = sorted({*retrieval.uses.get(found.name, {}), *earlier})
     # The store has taken files over from the mirror or the network by now: list it as it is for the next comparison.
     account.inventory = inventory(ws, found.sources, year)
-    return Outcome("built", ws.write("tables", frame, account))
+    return Outcome("built", ws.write("tables", frame, account, inspect=table_judge(account)))
+
+
+def _judged_table(ws: Workspace, account: Account) -> Account:
+    """A table that needs no making is still asked the rules if they have changed."""
+    frame = ws.scan("tables", account.name, account.year)
+    if frame is not None and not is_judged(ws, "tables", account.name, account.year):
+        table_judge(account)(frame)
+        ws.write_account("tables", account)
+    return account
 
 
 def _reader_version(found: Table) -> str:
@@ -143,7 +169,7 @@ def _refresh_derived(ws: Workspace, found: Derived, year: int) -> Outcome:
     fingerprint = _derived_fingerprint(ws, found, year)
     before = ws.account("tables", found.name, year)
     if before is not None and table_is_fresh(ws, found.name, year):
-        return Outcome("unchanged", before)
+        return Outcome("unchanged", _judged_table(ws, before))
     account = Account(found.name, year, fingerprint, version, ws.states, ws.profile)
     account.inputs = [{"table": n, "fingerprint": a.fingerprint if a else None} for n, a in parents.items()]
     frames = {name: ws.scan("tables", name, year) for name in found.inputs}
@@ -155,7 +181,7 @@ def _refresh_derived(ws: Workspace, found: Derived, year: int) -> Outcome:
     frame, notes = found.compute(**{n: f.collect() for n, f in frames.items() if f is not None}, year=year)
     gate_table(frame, found.model, found.name, rows=True)
     account.notes = dict(notes)
-    return Outcome("built", ws.write("tables", frame, account))
+    return Outcome("built", ws.write("tables", frame, account, inspect=table_judge(account)))
 
 
 def input_frames(ws: Workspace, entry: Entry, year: int) -> dict[str, Any]:
@@ -171,12 +197,18 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     predictor = entry.predictor
     fingerprint, parents = _made_from(ws, key, year)
     before = ws.account("estimates", key, year)
-    if before is not None and estimates_are_fresh(ws, key, year):
+    fresh = before is not None and estimates_are_fresh(ws, key, year)
+    if before is not None and fresh and is_judged(ws, "estimates", key, year):
         return Outcome("unchanged", before)
     spine = ws.scan("tables", "spine", year)
     if spine is None:
         raise InputError("the list of counties and places of the year is missing.", source="spine", file=str(year))
     universe = spine.collect()
+    stored = ws.scan("estimates", key, year)
+    if before is not None and fresh and stored is not None:
+        judge_estimates(before, predictor, stored.collect(), universe)
+        ws.write_account("estimates", before)
+        return Outcome("unchanged", before)
     frames = input_frames(ws, entry, year)
     owed = frozenset(name for name, frame in frames.items() if frame is None)
     arguments: dict[str, Any] = dict(frames)
@@ -184,18 +216,22 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
         arguments["year"] = year
     computed = entry.estimate(**arguments)
     whole = complete(computed, predictor, year, universe, owed=owed)
-    gated = gate(
-        whole,
-        name=f"estimates of {key} {year}",
-        expected_keys=expected_keys(predictor, year, universe),
-        limits=predictor.limits(),
-    )
+    try:
+        gated = gate(
+            whole,
+            name=f"estimates of {key} {year}",
+            expected_keys=expected_keys(predictor, year, universe),
+            limits=predictor.limits(),
+        )
+    except GateError as error:
+        raise diagnose(error, predictor, whole, universe, year) from error
     account = Account(key, year, fingerprint, code_version(entry.estimate.__module__), ws.states, ws.profile)
     account.inputs = [{"table": n, "fingerprint": a.fingerprint if a else None} for n, a in parents.items()]
     account.owed = [o for a in parents.values() if a is not None for o in a.owed]
     account.notes = _tallies(gated)
     if (substitute := stands_in(ws, key, year)) is not None:
         account.notes[NOTE] = substitute.name
+    judge_estimates(account, predictor, gated, universe)
     account.content_hash = canonical_hash(gated)
     return Outcome("built", ws.write("estimates", gated, account))
 
@@ -222,5 +258,18 @@ def _tallies(frame: pl.DataFrame) -> dict[str, Any]:
         .len()
         .sort("metric", "level", "sample", "reason")
     )
-    zero_width = frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null()).height
-    return {"quality": quality.to_dicts(), "reasons": reasons.to_dicts(), "zero_width_intervals": zero_width}
+    zero_width = (
+        frame.filter((pl.col("lb") == pl.col("ub")) & pl.col("value").is_not_null())
+        .group_by("metric", "level", "sample", "subgroup_type", "subgroup")
+        .agg(
+            pl.len(),
+            pl.concat_str("state", "geo").sort().head(_LISTED).str.join(", ").alias("areas"),
+        )
+        .sort("metric", "level", "sample", "subgroup_type", "subgroup")
+    )
+    return {
+        "quality": quality.to_dicts(),
+        "reasons": reasons.to_dicts(),
+        "zero_width_intervals": int(zero_width["len"].sum()),
+        "zero_width": zero_width.to_dicts(),
+    }

@@ -7,7 +7,8 @@ import polars as pl
 
 from outputs.release import GateFacts
 from outputs.rules.report import GateReport
-from pipelines.engine import estimates_are_fresh
+from pipelines.derived import with_upstream
+from pipelines.engine import estimates_are_fresh, table_is_current
 from pipelines.horizon import catalog
 from pipelines.workspace import Workspace
 
@@ -26,8 +27,14 @@ def gate_facts(ws: Workspace, estimates: dict[str, list[int]]) -> GateFacts:
     def tell(report: GateReport, release: str) -> None:
         report.write(report_folder(ws), release)
 
-    stale = tuple((k, y) for k, years in estimates.items() for y in years if not estimates_are_fresh(ws, k, y))
+    stale = tuple((k, y) for k, years in estimates.items() for y in years if not _is_current(ws, k, y))
     return GateFacts(stale=stale, balance=allocation_balance(ws), tell=tell)
+
+
+def _is_current(ws: Workspace, key: str, year: int) -> bool:
+    """Whether estimates, and the tables behind them, were made from what is there now."""
+    tables = with_upstream({*catalog()[key].inputs, "spine"})
+    return estimates_are_fresh(ws, key, year) and all(table_is_current(ws, name, year) for name in tables)
 
 
 def allocation_balance(ws: Workspace) -> pl.DataFrame | None:

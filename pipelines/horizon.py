@@ -13,5 +13,6 @@ from sources.registry import all_tables
 @cache
 def catalog() -> dict[str, Entry]:
     """Predictor key -> entry, as `metrics.catalog`, with new years where all tables of a series have them."""
-    years = {name: frozenset(t.years) for name, t in {**all_tables(), **derived_tables()}.items()}
+    years = {name: frozenset(t.years) for name, t in all_tables().items()}
+    years |= {name: frozenset(t.years) for name, t in derived_tables().items()}
     return {key: with_new_years(entry, years, added_years()) for key, entry in declared().items()}

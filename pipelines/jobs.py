@@ -1,10 +1,12 @@
 """The jobs, and everything Dagster needs to know, for a given workspace."""
 
 import importlib
+from collections.abc import Iterator
 
 import dagster as dg
 
 from pipelines.assets import CANDIDATE, RELEASE, YEARS, all_assets
+from pipelines.lock import build_lock
 from pipelines.refresh_jobs import promote, refresh
 from pipelines.schedules import INVENTORY, look_for_news, schedules, source_inventory
 from pipelines.sensors import inbox, take_from_inbox
@@ -27,8 +29,29 @@ def executor_of(name: str) -> dg.ExecutorDefinition:
     return found
 
 
-def build_definitions(workspace: Workspace) -> dg.Definitions:
-    """All assets and jobs, working on this workspace, in one process."""
+PATIENCE = 15.0
+"""Seconds a run waits for the lock: the run before it may be over for Dagster and just about to let go."""
+
+
+def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg.Definitions:
+    """All assets and jobs, working on this workspace, in one process.
+
+    Whoever starts a run, command line or UI: it has the build lock from its first step to its last, or fails with the
+    message who has it.
+    """
+
+    @dg.resource(description="Data root, state folder, profile and scope; with the build lock as long as a run lasts.")
+    def locked_workspace(context: dg.InitResourceContext) -> Iterator[Workspace]:
+        if workspace.settings.executor != "in_process":
+            # The steps of a run, or several runs, work side by side: Dagster's queue decides who may (docs/deploy).
+            workspace.look_again()
+            yield workspace
+            return
+        run = context.run.run_id[:8] if context.run is not None else ""
+        with build_lock(workspace, f"Dagster run {run}".strip(), patience=patience):
+            workspace.look_again()
+            yield workspace
+
     by_year = dg.define_asset_job(
         "one_year",
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(RELEASE, CANDIDATE, INVENTORY),
@@ -50,6 +73,6 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
         jobs=[by_year, publish, candidate, refresh, promote, look_for_news, take_from_inbox],
         schedules=schedules(),
         sensors=[inbox],
-        resources={"workspace": workspace},
+        resources={"workspace": locked_workspace},
         executor=executor_of(workspace.settings.executor),
     )

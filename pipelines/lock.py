@@ -1,120 +1,73 @@
-"""One build at a time on a data root in object storage: a lock object, made by a conditional PUT.
+"""One build at a time for a state folder, whether the command line or a run of the Dagster UI asks for it.
 
-`<root>/.build-lock` holds who builds and since when. It is renewed while the build lives; one that has not been renewed
-for ten minutes was left by a build that died, and is taken over (also conditionally: of two that try, one wins).
+A data root on S3, which builds of several machines may share, has a lock of its own besides (`remote_lock`).
 """
 
 import contextlib
-import json
+import fcntl
 import os
-import socket
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
 
-from upath import UPath
+from pipelines.remote_lock import BusyError, remote_lock
+from pipelines.workspace import Workspace
 
-from schemas.errors import MobilityError
+__all__ = ["BusyError", "build_lock", "inherit"]
 
-NAME: Final = ".build-lock"
-RENEW_SECONDS: Final = 60.0
-STALE_SECONDS: Final = 600.0
+LOCK = "build.lock"
+_POLL_SECONDS = 0.2
 
-
-class BusyError(MobilityError):
-    """Another build works on the same data root."""
+# Locks that this process has: the command line takes one for all of its runs, each of which asks for it again.
+_held: set[Path] = set()
 
 
 @contextlib.contextmanager
-def remote_lock(root: UPath, *, now: Callable[[], float] = time.time, renew: float = RENEW_SECONDS) -> Iterator[None]:
-    """Hold the lock of a data root on S3 (other object stores have none: there the local lock alone counts)."""
-    if root.protocol not in ("s3", "s3a"):
+def build_lock(ws: Workspace, what: str = "the command line", *, patience: float = 0.0) -> Iterator[None]:
+    """Hold the build lock of the workspace's state folder; it goes with the process.
+
+    `what` tells others who has it. A lock that another process has is waited for, for `patience` seconds; then
+    `BusyError` says who has it.
+    """
+    folder = ws.settings.state_root
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / LOCK
+    if file in _held:
         yield
         return
-    lock = _Lock(root / NAME, now)
-    lock.take()
-    ended = threading.Event()
-
-    def keep() -> None:
-        while not ended.wait(renew):
-            if not lock.renew():
-                return
-
-    thread = threading.Thread(target=keep, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        lock.release()
-
-
-class _Lock:
-    """A lock object; `etag` is that of the content this process wrote."""
-
-    def __init__(self, path: UPath, now: Callable[[], float]) -> None:
-        self.path = path
-        self.now = now
-        self.etag = ""
-        self.mine = uuid.uuid4().hex
-
-    def _put(self, **condition: str) -> None:
-        bucket, _, key = self.path.path.partition("/")
-        said = {"host": socket.gethostname(), "process": os.getpid(), "renewed": self.now(), "id": self.mine}
-        body = json.dumps(said).encode()
-        self.etag = self.path.fs.call_s3("put_object", Bucket=bucket, Key=key, Body=body, **condition)["ETag"]
-
-    def _holder(self) -> tuple[dict[str, Any], str]:
-        """What the lock says, and its mark."""
-        self.path.fs.invalidate_cache()
-        mark = f'"{self.path.fs.info(self.path.path)["ETag"].strip(chr(34))}"'
+    with file.open("a+") as handle:
+        _take(handle, ws, patience)
+        _held.add(file)
         try:
-            said: dict[str, Any] = json.loads(self.path.read_text())
-        except ValueError:
-            said = {}
-        return said, mark
+            handle.truncate(0)
+            handle.write(f"{what}, process {os.getpid()}, since {datetime.now(UTC).isoformat(timespec='seconds')}")
+            handle.flush()
+            with remote_lock(ws.root):
+                yield
+        finally:
+            _held.discard(file)
 
-    def take(self) -> None:
-        """`BusyError` if a living build has it."""
-        for _ in range(3):
-            try:
-                self._put(IfNoneMatch="*")
-            except OSError:
-                pass
-            else:
-                return
-            try:
-                said, mark = self._holder()
-            except OSError:
-                # Given back, or renewed, between the question and the reading.
-                continue
-            if self.now() - float(said.get("renewed", 0)) < STALE_SECONDS:
-                break
-            try:
-                self._put(IfMatch=mark)
-            except OSError:
-                continue
-            return
-        said = {}
-        with contextlib.suppress(OSError):
-            said = self._holder()[0]
-        who = f"on {said.get('host', 'another machine')}, process {said.get('process', '?')}"
-        remedy = f"If it is not, wait ten minutes or remove {self.path}."
-        raise BusyError(f"another build is running on {self.path.parent} ({who}). {remedy}")
 
-    def renew(self) -> bool:
-        """Say that the build lives; false if the lock has become another's."""
+def inherit(ws: Workspace) -> None:
+    """In a process that a holder of the lock started to do a part of its work: it is held already."""
+    _held.add(ws.settings.state_root / LOCK)
+
+
+def _take(handle: TextIO, ws: Workspace, patience: float) -> None:
+    until = time.monotonic() + patience
+    while True:
         try:
-            self._put(IfMatch=self.etag)
-        except OSError:
-            return False
-        return True
-
-    def release(self) -> None:
-        """Give it back, unless another build has taken it over."""
-        with contextlib.suppress(OSError):
-            if self._holder()[0].get("id") == self.mine:
-                self.path.unlink()
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() < until:
+                time.sleep(_POLL_SECONDS)
+                continue
+            handle.seek(0)
+            holder = handle.read().strip() or "unknown"
+            raise BusyError(
+                f"another build is running on {ws.root} ({holder}). Start this one again when that one is done "
+                f"(lock {handle.name})."
+            ) from error
+        return

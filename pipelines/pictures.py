@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 BINS = 24
+_COLUMNS = 24
 _WIDTH, _HEIGHT, _MARGIN = 260, 90, 16
 _COLORS = {"county": "#2166ac", "place": "#e08214"}
 
@@ -51,7 +52,11 @@ def histogram(frame: pl.DataFrame, title: str) -> dg.MarkdownMetadataValue | Non
 
 
 def table(frame: pl.DataFrame, limit: int = 20) -> dg.TableMetadataValue:
-    """The first rows of a frame, every cell as text (the UI accepts only plain values)."""
+    """The first rows of a frame, every cell as text (the UI accepts only plain values).
+
+    Of a wide table the first columns: all of them, with types and meaning, stand in the asset's column schema.
+    """
+    frame = frame.select(frame.columns[:_COLUMNS])
     head = frame.head(limit).with_columns(pl.all().cast(pl.String).fill_null(""))
     schema = dg.TableSchema(columns=[dg.TableColumn(c, str(t)) for c, t in frame.schema.items()])
     return dg.MetadataValue.table([dg.TableRecord(row) for row in head.iter_rows(named=True)], schema=schema)

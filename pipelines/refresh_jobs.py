@@ -6,8 +6,9 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.assets import RELEASE
+from pipelines.lock import build_lock
 from pipelines.release import promote_release
-from pipelines.run import build_lock, run
+from pipelines.run import run
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 

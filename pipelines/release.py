@@ -2,18 +2,23 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from outputs.about import InputFile, ReleaseMeta, SourceNote
+from outputs import calibration
+from outputs.about import SYNTHETIC_NOTICE, InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
+from outputs.explorer import write_explorer
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
 from outputs.rules.report import REPORT_TEXT, GateFailedError
+from pipelines.calibrate import published_figures
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
 from pipelines.horizon import catalog
+from pipelines.regions import connecticut_regions
 from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
@@ -51,6 +56,37 @@ def provenance(ws: Workspace, tables: set[tuple[str, int]]) -> list[dict[str, An
             }
             files[(item["source"], item["vintage"], item["name"])] = record
     return [files[key] for key in sorted(files)]
+
+
+def lineage_of(ws: Workspace, key: str, year: int) -> Lineage:
+    """What a predictor's estimates of a year were made from: the code from reader to estimate, and the source files."""
+    account = ws.account("estimates", key, year)
+    assert account is not None
+    versions = {key: account.code_version}
+    files: set[tuple[str, str, str, str]] = set()
+    queue = [item["table"] for item in account.inputs]
+    while queue:
+        name = queue.pop()
+        if name in versions or (made := ws.account("tables", name, year)) is None:
+            continue
+        versions[name] = made.code_version
+        for item in made.inputs:
+            if "table" in item:
+                queue.append(item["table"])
+            else:
+                files.add((item["source"], item["vintage"], item["name"], item["sha256"]))
+    return Lineage(key, year, digest(versions), tuple(sorted(files)))
+
+
+def owed_files(ws: Workspace, made: dict[str, list[int]]) -> tuple[OwedFile, ...]:
+    """Source files that these estimates (predictor -> years) lack, each once with the years it is needed for."""
+    years: dict[tuple[str, str, str], set[int]] = {}
+    for key, its_years in made.items():
+        for year in its_years:
+            account = ws.account("estimates", key, year)
+            for item in account.owed if account is not None else []:
+                years.setdefault((item["source"], item["vintage"], item["recipe"]), set()).add(year)
+    return tuple(OwedFile(*what, years=tuple(sorted(years[what]))) for what in sorted(years))
 
 
 def _state(ws: Workspace, *, candidate: bool = False) -> Path:
@@ -151,6 +187,7 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
     years: set[int] = set()
     tables: set[tuple[str, int]] = set()
     versions: dict[str, str] = {}
+    made: dict[str, list[int]] = {}
     entries = entries_as_made(ws)
     for key, entry in entries.items():
         if not entry.built:
@@ -160,6 +197,7 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             assert account is not None
             estimates.setdefault(key, []).append(str(ws.path("estimates", key, year)))
             years.add(year)
+            made.setdefault(key, []).append(year)
             tables |= {(i["table"], year) for i in account.inputs}
             versions[key] = account.code_version
     if not estimates:
@@ -185,7 +223,8 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
         states=tuple(ws.states) if ws.states is not None and ws.profile == "live" else None,
         inputs=inputs,
         sources=notes,
-        code_versions=versions,
+        lineage=tuple(lineage_of(ws, key, year) for key, its_years in made.items() for year in its_years),
+        owed=owed_files(ws, made),
     )
     try:
         report = publish(
@@ -195,9 +234,14 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             meta,
             name=name,
             latest=not candidate,
+            previous_root=ws.root / PUBLISHED,
             entries=entries,
             layouts=layouts_of(ws),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
+            extras=(
+                partial(write_explorer, meta=meta, entries=entries, regions=connecticut_regions(ws.retrieval())),
+                calibration.report(entries, published_figures(ws), notice=SYNTHETIC_NOTICE if meta.synthetic else ""),
+            ),
             scratch=ws.scratch,
         )
     except GateFailedError as refused:

@@ -1,22 +1,16 @@
 """Running Dagster in this process for a choice of predictors and years; what the command line calls."""
 
-import contextlib
-import fcntl
-import os
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import dagster as dg
-
 from outputs.promote import CANDIDATES, PUBLISHED
+from pipelines.calibrate import PUBLISHED_TABLE, calibrates
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
 from pipelines.horizon import catalog
-from pipelines.lock import BusyError, remote_lock
+from pipelines.judge import is_judged
+from pipelines.lock import build_lock
 from pipelines.release import last_candidate, last_release, left_out
-from pipelines.settings import PROJECT
 from pipelines.substitutes import entry_of
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
@@ -34,22 +28,6 @@ class RunReport:
     folder: str | None = None
     left_out: dict[str, list[int]] = field(default_factory=dict)
     candidate: bool = False
-
-
-@contextlib.contextmanager
-def build_lock(ws: Workspace) -> Iterator[None]:
-    """One build at a time for a state folder, and for a data root on S3; the lock goes with the process."""
-    folder = ws.settings.state_root
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "build.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(f"another build is running on {ws.root} (lock {folder / 'build.lock'}).") from error
-        handle.write(str(os.getpid()))
-        handle.flush()
-        with remote_lock(ws.root):
-            yield
 
 
 def built_predictors() -> list[str]:
@@ -70,6 +48,10 @@ def plan(
     for year in chosen:
         active = [p for p in predictors if year in catalog()[p].predictor.years]
         needed = {name for p in active for name in tables_of(p, year, ws)} | {"spine"}
+        if ws is not None and ws.profile == "live":
+            # Nothing is computed from it: the release puts these figures beside ours.
+            metrics = [m.column for p in active for m in catalog()[p].predictor.metrics]
+            needed |= {PUBLISHED_TABLE} if calibrates(metrics) else set()
         tables = [name for name in with_upstream(needed) if year in table(name).years]
         steps[year] = (tables, active)
     return steps
@@ -81,9 +63,16 @@ def stale(ws: Workspace, steps: dict[int, tuple[list[str], list[str]]]) -> dict[
     for year, (tables, active) in steps.items():
         changed: set[str] = set()
         for name in tables:
-            if changed & set(upstream(name)) or not table_is_fresh(ws, name, year):
+            if changed & set(upstream(name)) or not (
+                table_is_fresh(ws, name, year) and is_judged(ws, "tables", name, year)
+            ):
                 changed.add(name)
-        behind = [p for p in active if changed & tables_of(p, year, ws) or not estimates_are_fresh(ws, p, year)]
+        behind = [
+            p
+            for p in active
+            if changed & tables_of(p, year, ws)
+            or not (estimates_are_fresh(ws, p, year) and is_judged(ws, "estimates", p, year))
+        ]
         if changed or behind:
             remaining[year] = ([t for t in tables if t in changed], behind)
     return remaining
@@ -139,6 +128,7 @@ def run(
     with build_lock(ws):
         ws.claim()
         ws.remember_states()
+        ws.look_again()
         due = stale(ws, steps)
         for year, (tables, active) in steps.items():
             ahead = due.get(year, ([], []))
@@ -146,7 +136,13 @@ def run(
                 watch("plan", f"{name} {year}", "unchanged")
         there = last_release(ws) or (last_candidate(ws) if candidate else None)
         if due or (publish and there is None):
-            _run_dagster(ws, due, report, publish=publish, candidate=candidate)
+            from pipelines.years import Runs, run_years
+
+            runs = Runs(ws)
+            report.failed |= run_years(ws, runs, due)
+            if publish:
+                report.failed |= runs.release(candidate=candidate)
+            runs.close()
         elif publish:
             report.release = there
         for year, (tables, _) in steps.items():
@@ -161,51 +157,3 @@ def run(
         report.candidate = waits
         report.folder = str(ws.root / (CANDIDATES if waits else PUBLISHED) / report.release)
     return report
-
-
-def _run_dagster(
-    ws: Workspace,
-    due: dict[int, tuple[list[str], list[str]]],
-    report: RunReport,
-    *,
-    publish: bool,
-    candidate: bool,
-) -> None:
-    """One Dagster run per data year, and one for the release."""
-    from pipelines.assets import CANDIDATE, RELEASE, estimates_key, table_key
-    from pipelines.jobs import build_definitions
-
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
-        definitions = build_definitions(ws)
-        one_year = definitions.resolve_job_def("one_year")
-        for year, (tables, active) in due.items():
-            keys = [*(table_key(t) for t in tables), *(estimates_key(p) for p in active)]
-            result = one_year.execute_in_process(
-                partition_key=str(year),
-                asset_selection=keys,
-                instance=instance,
-                raise_on_error=False,
-                run_config=quiet,
-            )
-            _unexpected(result, report, str(year))
-        if publish:
-            job, asset = ("candidate", CANDIDATE) if candidate else ("publish", RELEASE)
-            result = definitions.resolve_job_def(job).execute_in_process(
-                instance=instance, raise_on_error=False, run_config=quiet, asset_selection=[asset]
-            )
-            _unexpected(result, report, job)
-
-
-def _unexpected(result: dg.ExecuteInProcessResult, report: RunReport, what: str) -> None:
-    """Step failures that are not already reported in words (errors of the program itself)."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause if error is not None and error.cause is not None else error
-            text = cause.message.strip() if cause is not None else "failed"
-            step = (event.step_key or what).removeprefix("estimates__").removeprefix("tables__")
-            known = any(name.split(" ")[0] == step for name in report.failed)
-            if not known and not text.startswith("dagster._core.definitions.events.Failure"):
-                report.failed[f"{step} {what}"] = text
-                print(error.to_string() if error is not None else text, file=sys.stderr)

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     `executor` carries out the steps of one run: `in_process`, `multiprocess`, or the dotted name of another one.
     `substitute` names sources that stand in for a predictor's own (`chr`), or `none`; unset: as last built.
     `layout` "reference" adds to each release the same figures in the shape of the reference's own files.
+    `processes` is how many data years are worked on at a time (default: see `pipelines.years.processes`).
     """
 
     model_config = SettingsConfigDict(env_prefix="MOBILITY_", env_file=".env", extra="ignore", populate_by_name=True)
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     substitute: str | None = None
     offline: bool = False
     executor: str = "in_process"
+    processes: int | None = Field(default=None, ge=1)
     layout: LayoutChoice = "clean"
     ipums_api_key: SecretStr | None = Field(default=None, validation_alias="IPUMS_API_KEY")
     census_api_key: SecretStr | None = Field(default=None, validation_alias="CENSUS_API_KEY")

@@ -11,11 +11,12 @@ from metrics.predictor import Entry
 from outputs.suppress import for_release
 from pipelines.engine import estimates_are_fresh, input_frames
 from pipelines.horizon import catalog
+from pipelines.judge import findings_of
 from pipelines.release import last_release, provenance
 from pipelines.sample import prepare
 from pipelines.settings import Settings
 from pipelines.substitutes import entry_as_made
-from pipelines.workspace import Workspace
+from pipelines.workspace import Account, Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import KEY
 from schemas.labels import ALL
@@ -123,7 +124,7 @@ def trace_figure(
         "name": _name(ws, level, state, geo, year),
         "provenance": files,
         "checks": [
-            {"name": "gate", "passed": True, "detail": f"{account.rows} estimates of {year}, built {account.built_at}"},
+            *_rules(ws, predictor.key, account, {i["table"] for i in account.inputs if i["table"] not in others}),
             {"name": "inputs present", "passed": not lacking, "detail": f"{len(lacking)} owed"},
             {
                 "name": "up to date",
@@ -146,6 +147,32 @@ def trace_figure(
         },
     }
     return Figure(row, explanation, facts)
+
+
+def _rules(ws: Workspace, key: str, account: Account, tables: set[str]) -> list[dict[str, Any]]:
+    """What the rules said of the estimates of the year and of the tables behind them, broken ones first."""
+    asked = [(f"estimates of {key} {account.year}", account)]
+    for name in sorted(tables):
+        behind = ws.account("tables", name, account.year)
+        if behind is not None and behind.present:
+            asked.append((f"table {name} {account.year}", behind))
+    found = [
+        {
+            "name": f"{f.id} {f.title}",
+            "passed": f.passed,
+            "severity": f.severity,
+            "of": of,
+            "detail": "; ".join(
+                [
+                    f"{f.checked:,} rows" if f.passed else f"{f.failing:,} of {f.checked:,} rows",
+                    *([f.note] if f.note else []),
+                ]
+            ),
+        }
+        for of, made in asked
+        for f in findings_of(made)
+    ]
+    return sorted(found, key=lambda f: f["passed"])
 
 
 def _command(geoid: str, row: dict[str, Any]) -> str:

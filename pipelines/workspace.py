@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,14 @@ from pipelines.microdata import microdata_uses
 from pipelines.settings import Profile, Settings
 from schemas.errors import MobilityError
 from sources.framework import Retrieval, Scope
+from sources.framework.provenance import PROVENANCE
 
 Kind = Literal["tables", "estimates"]
 Progress = Callable[[str, str, str], None]
+
+# What file systems call the checksum and the times of a file.
+_CHECKSUMS = ("ETag", "etag", "md5", "md5Hash", "content_md5")
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 
 
 class ProfileError(MobilityError):
@@ -31,7 +36,8 @@ class Account:
 
     `fingerprint` identifies the content by what it was made from (inputs, code, scope). `inputs` are the raw files
     (tables) or the fingerprints of upstream tables (estimates). `owed` lists recipes of inputs that could not be had.
-    `serves` are the predictors whose needs of a microdata table were looked after when it was made.
+    `serves` are the predictors whose needs of a microdata table were looked after when it was made. `checks` is what
+    the rules said of it (`schemas.data_rules.Finding.told`), `rules` the version of those rules.
     """
 
     name: str
@@ -48,6 +54,8 @@ class Account:
     inventory: str = ""
     serves: list[str] = field(default_factory=list)
     built_at: str = ""
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    rules: str = ""
 
     @property
     def present(self) -> bool:
@@ -114,6 +122,44 @@ class Workspace:
         """Note which states this root was last built for; `rebuild`, `trace`, `sources` and `ui` go by it."""
         (self.root / "STATES").write_text(",".join(self.states or []) + "\n")
 
+    def look_again(self) -> None:
+        """Forget what was seen of a remote data root: others may have written to it since."""
+        if not self.settings.data_is_local:
+            self.root.fs.invalidate_cache()
+
+    def listing(self, folder: UPath | Path) -> list[tuple[str, str]]:
+        """Name and state of each file in a folder, sorted: working files and provenance left out; empty if none.
+
+        The state changes with the file: size and time of change of a local one, the checksum that the store keeps
+        (`ETag`) of a remote one, or its size and times if the store keeps none.
+        """
+        found = self._remote_files(folder) if isinstance(folder, UPath) else self._local_files(folder)
+        return sorted((n, state) for n, state in found if n != PROVENANCE and not n.startswith("."))
+
+    @staticmethod
+    def _local_files(folder: Path) -> Iterator[tuple[str, str]]:
+        try:
+            entries = os.scandir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with entries:
+            for entry in entries:
+                if entry.is_file():
+                    stat = entry.stat()
+                    yield entry.name, f"{stat.st_size} {stat.st_mtime_ns}"
+
+    @staticmethod
+    def _remote_files(folder: UPath) -> Iterator[tuple[str, str]]:
+        try:
+            entries = folder.fs.ls(folder.path, detail=True)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry["type"] == "file":
+                checksum = next((entry[k] for k in _CHECKSUMS if entry.get(k)), None)
+                state = checksum or [entry["size"], *(str(entry[k]) for k in _TIMES if k in entry)]
+                yield entry["name"].rstrip("/").rsplit("/", 1)[-1], str(state)
+
     def retrieval(self, year: int | None = None) -> Retrieval:
         """A fresh retrieval for one table (of data year `year`); it records which raw files were used."""
         s = self.settings
@@ -165,8 +211,18 @@ class Workspace:
         found = [int(f.stem) for f in folder.glob("*.json")] if folder.exists() else []
         return sorted(y for y in found if (a := self.account(kind, name, y)) is not None and a.present)
 
-    def write(self, kind: Kind, frame: pl.DataFrame | pl.LazyFrame, account: Account) -> Account:
-        """Write beside, then rename: a reader never sees half a file, and a failed write leaves the last good one."""
+    def write(
+        self,
+        kind: Kind,
+        frame: pl.DataFrame | pl.LazyFrame,
+        account: Account,
+        *,
+        inspect: Callable[[pl.LazyFrame], None] | None = None,
+    ) -> Account:
+        """Write beside, then rename: a reader never sees half a file, and a failed write leaves the last good one.
+
+        `inspect` sees what was written before it takes its place; what it raises keeps the last good file there.
+        """
         path = self.path(kind, account.name, account.year)
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.settings.data_is_local:
@@ -178,15 +234,21 @@ class Workspace:
             try:
                 self._write_parquet(frame, beside)
                 account.rows = pl.scan_parquet(beside).select(pl.len()).collect().item()
+                if inspect is not None:
+                    inspect(frame.lazy() if isinstance(frame, pl.DataFrame) else pl.scan_parquet(beside))
                 beside.replace(target)
             finally:
                 beside.unlink(missing_ok=True)
         else:
             beside = self.scratch / f"{account.name}-{account.year}.parquet"
             self._write_parquet(frame, beside)
-            account.rows = pl.scan_parquet(beside).select(pl.len()).collect().item()
-            path.write_bytes(beside.read_bytes())
-            beside.unlink()
+            try:
+                account.rows = pl.scan_parquet(beside).select(pl.len()).collect().item()
+                if inspect is not None:
+                    inspect(frame.lazy() if isinstance(frame, pl.DataFrame) else pl.scan_parquet(beside))
+                path.write_bytes(beside.read_bytes())
+            finally:
+                beside.unlink(missing_ok=True)
         account.content_hash = account.content_hash or account.fingerprint
         self.write_account(kind, account)
         return account

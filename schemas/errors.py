@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class MobilityError(Exception):
     """Base of every error that is meant for a person; its text says what to do."""
@@ -55,10 +57,14 @@ class OwedError(MobilityError):
 
 
 class GateError(MobilityError):
-    """A table or an estimate breaks its schema. `cases` holds up to 20 failing rows, as text."""
+    """A table or an estimate breaks its schema or a rule. `cases` holds up to 20 failing rows, as text.
 
-    def __init__(self, table: str, problems: list[str]) -> None:
+    `findings` are what the rules said of it (`schemas.data_rules.Finding`), where they were asked.
+    """
+
+    def __init__(self, table: str, problems: list[str], findings: tuple[Any, ...] = ()) -> None:
         self.table = table
+        self.findings = findings
         self.cases = problems[:20]
         more = f" (and {len(problems) - 20} more)" if len(problems) > 20 else ""
         super().__init__(f"{table} fails its gate: " + "; ".join(self.cases) + more)

@@ -31,6 +31,10 @@ HOUSING: Final = "csv_h{st}.zip"
 _FOLDER: Final = "https://www2.census.gov/programs-surveys/acs/data/pums/{year}/{span}-Year/"
 
 
+LACKING: Final = ("COUNTYFIP",)
+"""Variables of the tables that the files do not have, in any vintage."""
+
+
 def _vintage(sample: Sample) -> Vintage:
     folder = _FOLDER.format(year=sample.year, span=sample.span)
     return Vintage(
@@ -50,7 +54,12 @@ SOURCE: Final = Source(
     landing_page="https://www.census.gov/programs-surveys/acs/microdata/access.html",
     access=Access.DOWNLOAD,
     vintages=tuple(_vintage(sample) for sample in SAMPLES),
-    recipe="On the FTP site, by year and span, there is one zip per state: csv_p (persons) and csv_h (housing units).",
+    recipe=(
+        "On the FTP site, by year and span, there is one zip per state: csv_p (persons) and csv_h (housing units). "
+        "Both are needed: incomes of persons and what describes householders come from the other one. The files serve "
+        f"every predictor; only {' and '.join(LACKING)} is not in them, so that digital access allocates all "
+        "households by their sampling area (an extract of IPUMS USA names the county of many)."
+    ),
     usual_release="1-year files in October, 5-year files in January or later",
 )
 
@@ -102,6 +111,8 @@ def build(sample: Sample, unit: Unit, retrieval: Retrieval) -> Built:
     counts: dict[str, object] = {
         what: sum(int(str(parts.counts.get(what, 0))) for parts in done) for what in done[0].counts
     }
+    if unit == "households":
+        counts["variables not in the files"] = list(LACKING)
     if missing := sorted(set(files) - set(others)):
         counts[f"states without their {_KINDS[other].name} file"] = missing
     return Built(pl.scan_parquet([path for parts in done for path in parts.files]), counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def read_level(path: Path, level: Level, scratch: Path) -> Reading:
     listed twice, an area without a row for everybody, figures that are negative or no numbers, an unknown state.
     """
     member = MEMBERS[level]
-    text = scratch / f"{path.stem}-{member}"
+    text = scratch / f"{path.stem}-{os.getpid()}-{member}"
     try:
         with zipfile.ZipFile(path) as archive:
             names = {Path(name).name.lower(): name for name in archive.namelist()}

@@ -31,7 +31,10 @@ _TOLERANCE: Final = 0.0005
 
 @dataclass(frozen=True)
 class Layout:
-    """One Geocorr result: its vintage folder, file, and the names of its columns (all in lower case)."""
+    """One Geocorr result: its vintage folder, file, and the names of its columns (all in lower case).
+
+    `geo_before` is what an earlier engine calls the column `geo`.
+    """
 
     vintage: str
     level: Level
@@ -40,6 +43,7 @@ class Layout:
     geo: str
     population: str
     file: SourceFile
+    geo_before: str | None = None
 
 
 def _query(source: str, target: str, states: tuple[State, ...] = STATES) -> str:
@@ -86,8 +90,8 @@ LAYOUTS: Final = (
 
 # For the interviews of 2010 and 2011 in the 5-year files until 2015. The files can be done without.
 FORMER: Final = (
-    Layout("puma2k-county14", "county", 2000, "puma2k", "county14", "pop10", _COUNTY_2000),
-    Layout("puma2k-place14", "place", 2000, "puma2k", "placefp14", "pop10", _PLACE_2000),
+    Layout("puma2k-county14", "county", 2000, "puma2k", "county14", "pop10", _COUNTY_2000, "county"),
+    Layout("puma2k-place14", "place", 2000, "puma2k", "placefp14", "pop10", _PLACE_2000, "placefp"),
 )
 _FORMER_YEARS: Final = (2014, 2015)
 
@@ -313,6 +317,8 @@ def read(file: RawFile, layout: Layout) -> pl.DataFrame:
     """
     raw = Raw.csv(file.path, source=SOURCE.key, encoding="latin-1")
     raw.frame = raw.frame.rename({c: c.lower() for c in raw.frame.columns if c != ROW})
+    if layout.geo not in raw.frame.columns and layout.geo_before in raw.frame.columns:
+        raw.frame = raw.frame.rename({layout.geo_before: layout.geo})
     raw.select(["state", layout.puma, layout.geo, layout.population, "afact", "afact2"])
     raw.drop_rows(pl.col("state") == "State code")
     if raw.frame.height == 0:

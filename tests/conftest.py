@@ -54,3 +54,11 @@ def sample_root(tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     (root / "closing-message.txt").write_text(done.stdout)
     return root
+
+
+@pytest.fixture(scope="session")
+def national(realcases, tmp_path_factory) -> Path:
+    """A release of national size from the reference's published figures, with its explorer."""
+    from explorer_support import write_national
+
+    return write_national(realcases / "published_files/raw", tmp_path_factory.mktemp("national"))

@@ -142,6 +142,7 @@ def test_housing_units_get_ipums_codes(make):
     assert table["adjust"].unique().to_list() == [1013097 / 1_000_000]
     assert table.select("age", "sex", "race", "hispan", "countyfip").null_count().row(0) == (13,) * 5
     assert notes["acs vacant units"] == 7
+    assert notes["acs variables not in the files"] == ["COUNTYFIP"]
     assert notes["acs occupied units without a householder record"] == 6
 
 

@@ -86,6 +86,38 @@ def test_published_csv_keeps_zeros_and_marks_missing(sample_root):
     assert any(r["county"] == "001" and r["state"] == "09" and r["year"] == "2021" for r in rows)
 
 
+def test_figures_of_the_2014_5_year_file_say_which_interviews_they_rest_on(sample_root):
+    """The sample has interviews in PUMAs of 2000 and no table of these."""
+    published = pl.scan_parquet(release_of(sample_root) / "estimates.parquet").filter(pl.col("sample") == "acs5")
+    periods = published.select("year", "reference_period", "predictor").unique().collect()
+    old = periods.filter(pl.col("year") == 2014)
+    assert set(old["predictor"]) >= {"employment", "income", "preschool", "college"}
+    assert set(old["reference_period"].drop_nulls()) == {"2012-2014"}
+    assert set(periods.filter(pl.col("year") == 2018)["reference_period"].drop_nulls()) == {"2014-2018"}
+
+
+def test_the_census_form_serves_every_predictor_from_microdata(sample_root):
+    users = [key for key, entry in catalog().items() if entry.microdata]
+    published = pl.scan_parquet(release_of(sample_root) / "estimates.parquet").filter(pl.col("predictor").is_in(users))
+    values = published.group_by("predictor").agg(pl.col("value").count(), (pl.col("reason") == "input owed").sum())
+    found = values.collect()
+    assert set(found["predictor"]) == set(users)
+    assert found["value"].min() > 0
+    assert found["reason"].sum() == 0
+
+
+def test_intervals_without_width_are_listed(sample_root):
+    ws = workspace(sample_root)
+    notes = ws.account("estimates", "college", 2018).notes
+    flat = ws.scan("estimates", "college", 2018).filter(pl.col("lb") == pl.col("ub"), pl.col("value").is_not_null())
+    frame = flat.collect()
+    assert notes["zero_width_intervals"] == frame.height > 0
+    assert sum(row["len"] for row in notes["zero_width"]) == frame.height
+    first = notes["zero_width"][0]
+    same = frame.filter(pl.col(c) == first[c] for c in ("metric", "level", "sample", "subgroup_type", "subgroup"))
+    assert first["areas"].split(", ")[0] == (same["state"] + same["geo"]).min()
+
+
 def test_trace_on_the_command_line(sample_root):
     done = mobility("trace", "37067", "2022", "ratio_living_wage", data=sample_root)
     assert done.returncode == 0, done.stderr

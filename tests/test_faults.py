@@ -15,7 +15,7 @@ from refresh_support import build, bytes_of, clean_environment, latest, workspac
 from upath import UPath
 
 from outputs.deliver import verify_sums
-from pipelines.lock import NAME, STALE_SECONDS, BusyError, remote_lock
+from pipelines.remote_lock import NAME, STALE_SECONDS, BusyError, remote_lock
 from pipelines.run import build_lock, run
 
 PREDICTORS = ["neonatal_health"]

@@ -21,6 +21,7 @@ from outputs.dictionary import PUBLISHED
 from outputs.files import FILES, columns
 from outputs.long import LONG
 from outputs.release import GateFacts, ReleaseError, publish
+from outputs.revisions import REVISIONS
 from outputs.rules.register import RELEASE_RULES
 from outputs.rules.report import GateFailedError, GateReport
 from schemas.estimate import KEY, empty, gate
@@ -139,7 +140,12 @@ def test_what_is_in_a_release(release):
     stems = [f.stem for f in FILES if f.number in (11, 13, 16, 18, 61, 63, 66, 68)]
     wide = {f"{form}/{stem}.{form}" for stem in stems for form in ("csv", "parquet")}
     tables = {"estimates.parquet", "estimates.csv.gz", "data_dictionary.csv", "suppressions.csv"}
-    papers = {"datapackage.json", "mobility.duckdb", "release.json", "SHA256SUMS", "gate_report.json", "gate_report.md"}
+    tables |= {f"estimates/{year}.parquet" for year in YEARS}
+    tables |= {f"{name}.csv" for name in ("medians", "comparability", "sources", "lineage")}
+    tables |= {"medians.parquet", "revisions.csv.gz", "revisions.parquet", "revisions.json"}
+    tables |= {f"{level}_medians_year_suppressed.csv" for level in ("county", "place")}
+    papers = {"datapackage.json", "croissant.json", "mobility.duckdb", "release.json", "SHA256SUMS"}
+    papers |= {"gate_report.json", "gate_report.md", "README.md", "RELEASE_NOTES.md", "data_dictionary.html"}
     assert {p for p in there if not p.startswith("reference/")} == wide | tables | papers
     assert sorted(p.name for p in folder.parent.iterdir()) == ["LATEST", report.name]
     assert verify_sums(folder) == []
@@ -243,7 +249,7 @@ def test_every_column_is_documented_and_every_documented_column_exists(release):
         base = "reference/" if "reference" in csv.parts else ""
         header = pl.read_csv(csv, infer_schema=False, n_rows=1).columns
         there |= {(base + csv.stem, column) for column in header}
-    there |= {("estimates", column) for column in LONG}
+    there |= {("estimates", column) for column in LONG} | {("revisions", column) for column in REVISIONS}
     assert set(published.select("file", "column").iter_rows()) == there
     later = table.filter(pl.col("metric") == "rate_later")
     assert set(later["status"]) == {"not built yet"}
@@ -319,7 +325,8 @@ def test_manifest(release):
     )
     states = {r.rule.id: r.status for r in report.gate.results}
     assert set(states) == {r.id for r in RELEASE_RULES}
-    assert report.checks == ("long files", "database", *(i for i, s in states.items() if s == "passed"))
+    assert report.checks[:4] == ("long files", "database", "source files", "revisions")
+    assert report.checks[4:] == tuple(i for i, s in states.items() if s == "passed")
     assert manifest["gate"] == report.gate.counts
     assert manifest["gate"]["failed"] == 0
 

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes
-from metrics.acs_deviations import acs_deviations
+from metrics.acs_deviations import acs_deviations, zero_width
 from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
 from metrics.acs_window import five_years
@@ -86,6 +86,7 @@ DEVIATIONS: Final = (
             "place-flags-before-2022": "`Reproduce(place_quality=True)` takes the reference's flags.",
         },
     ),
+    zero_width(PREDICTOR.key),
     Deviation(
         id="college/group-quarters",
         kind="kept",

@@ -233,7 +233,13 @@ def explain(cell: Cell, *, year: int, acs5_households: pl.LazyFrame, puma_alloca
     )
     named = units.named.filter(pl.col("state") == cell.state)
     unknown = named.filter(~pl.col("known"))
-    notes = [f"The file names the county of {named['records'].sum():,} households of state {cell.state}."]
+    if named.height:
+        notes = [f"The file names the county of {named['records'].sum():,} households of state {cell.state}."]
+    else:
+        notes = [
+            f"The file names no county in state {cell.state} (the Census Bureau's form never does): all households are "
+            "allocated by the factors."
+        ]
     if unknown.height:
         codes = ", ".join(unknown["countyfip"].unique().sort())
         notes.append(

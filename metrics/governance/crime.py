@@ -124,7 +124,7 @@ def compute(
     switches = reproduce or Reproduce()
     counts = counted(offenses, switches)
     parts = []
-    for level, members in _members(agencies, people, county_place, spine, year, switches).items():
+    for level, members in police.members_by_level(agencies, people, county_place, spine, year, switches).items():
         areas = police.in_universe(police.covered_areas(level, members, counts, people), spine)
         parts += [_rows(areas, metric, kind, year) for metric, kind in RATES.items()]
         parts.append(police.served_rows(areas, COVERAGE, year))
@@ -144,21 +144,6 @@ def counted(offenses: pl.DataFrame, reproduce: Reproduce | None = None) -> pl.Da
         )
         .sort("ori")
     )
-
-
-def _members(
-    agencies: pl.DataFrame,
-    people: pl.DataFrame,
-    county_place: pl.DataFrame | None,
-    spine: pl.DataFrame,
-    year: int,
-    reproduce: police.Reproduce,
-) -> dict[str, pl.DataFrame]:
-    """Agencies by area, for each level whose tables are there."""
-    members = {"county": police.county_members(agencies, people.select(*AREA, "people"), reproduce)}
-    if county_place is not None:
-        members["place"] = police.place_members(agencies, county_place, spine, year)
-    return members
 
 
 def _rows(areas: pl.DataFrame, metric: str, kind: str, year: int) -> pl.DataFrame:
@@ -195,7 +180,7 @@ def explain(
     offenses, agencies = nibrs_offenses.collect(), nibrs_agencies.collect()
     people = acs_area_population.collect()
     overlaps = None if county_place is None else county_place.collect()
-    members = _members(agencies, people, overlaps, spine.collect(), year, Reproduce())[cell.level]
+    members = police.members_by_level(agencies, people, overlaps, spine.collect(), year)[cell.level]
     counts = counted(offenses)
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
     area = police.covered_areas(cell.level, members, counts, people).filter(here)

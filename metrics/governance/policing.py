@@ -172,7 +172,7 @@ def compute(
     switches = reproduce or Reproduce()
     counts = counted(arrests, switches)
     parts = []
-    for level, members in _members(agencies, people, county_place, spine, year, switches).items():
+    for level, members in police.members_by_level(agencies, people, county_place, spine, year, switches).items():
         areas = police.in_universe(police.covered_areas(level, members, counts, people), spine)
         parts += [_rows(areas, group, year) for group in GROUPS]
         parts.append(police.served_rows(areas, COVERAGE, year))
@@ -190,21 +190,6 @@ def counted(arrests: pl.DataFrame, reproduce: Reproduce | None = None) -> pl.Dat
     if reproduce is not None and reproduce.lost_ethnicity:
         counts = counts.with_columns(pl.when(~pl.col("lost")).then(pl.col("hispanic")).alias("hispanic"))
     return counts.drop("lost").sort("ori")
-
-
-def _members(
-    agencies: pl.DataFrame,
-    people: pl.DataFrame,
-    county_place: pl.DataFrame | None,
-    spine: pl.DataFrame,
-    year: int,
-    reproduce: police.Reproduce,
-) -> dict[str, pl.DataFrame]:
-    """Agencies by area, for each level whose tables are there. Agencies are shared out by residents of all ages."""
-    members = {"county": police.county_members(agencies, people.select(*AREA, "people"), reproduce)}
-    if county_place is not None:
-        members["place"] = police.place_members(agencies, county_place, spine, year)
-    return members
 
 
 def _rows(areas: pl.DataFrame, group: Group, year: int) -> pl.DataFrame:
@@ -244,7 +229,7 @@ def explain(
     """The agencies behind one figure with their arrests and shares, what was lost on the way, and the thresholds."""
     arrests, agencies, people = nibrs_arrests.collect(), nibrs_agencies.collect(), acs_area_age.collect()
     overlaps = None if county_place is None else county_place.collect()
-    members = _members(agencies, people, overlaps, spine.collect(), year, Reproduce())[cell.level]
+    members = police.members_by_level(agencies, people, overlaps, spine.collect(), year)[cell.level]
     counts = counted(arrests)
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
     area = police.covered_areas(cell.level, members, counts, people).filter(here)

@@ -7,8 +7,8 @@ from typing import Final
 import polars as pl
 
 from metrics import acs_recodes
-from metrics.acs_deviations import acs_deviations
-from metrics.acs_window import Window, five_years, one_year
+from metrics.acs_deviations import acs_deviations, zero_width
+from metrics.acs_window import of_sample
 from metrics.cells import EVERYBODY
 from metrics.explanation import Cell, Explanation
 from metrics.growth import covers
@@ -27,6 +27,7 @@ from metrics.shared import (
 )
 from metrics.survey import ShareSpec, share_estimates
 from metrics.survey_account import explain_share
+from schemas.estimate import empty
 from schemas.labels import DISABILITY, GENDER, RACE_ETHNICITY
 
 PREDICTOR = Predictor(
@@ -68,7 +69,10 @@ PREDICTOR = Predictor(
     breaks=((2022, CONNECTICUT), (2022, f"1-year file: {NEW_PUMAS}"), (2023, f"5-year file: {NEW_PUMAS}")),
 )
 
-DEVIATIONS: Final = acs_deviations("employment", five_year=True, one_year=True)
+DEVIATIONS: Final = (
+    *acs_deviations(PREDICTOR.key, five_year=True, one_year=True),
+    zero_width(PREDICTOR.key),
+)
 
 FILTERS: Final = (acs_recodes.ages(25, 54), acs_recodes.HOUSEHOLD_POPULATION)
 
@@ -102,12 +106,12 @@ def estimate(
     """
     frames = []
     for sample, records, spec in (("acs1", acs1_persons, OVERALL), ("acs5", acs5_persons, BY_GROUP)):
-        if records is None or puma_allocation is None or not covers(_years(sample), year):
+        if records is None or puma_allocation is None or not covers(PREDICTOR.years_of(sample), year):
             continue
-        window = _window(sample, records, puma_allocation, year)
+        window = of_sample(sample, records, puma_allocation, year)
         found = share_estimates(window.records, window.allocation, [spec], weights=PERSON_WEIGHTS, sample=sample)
         frames.append(found.with_columns(pl.lit(window.reference_period).alias("reference_period")))
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(_KEY, pl.String))
+    return pl.concat(frames) if frames else empty().drop("year")
 
 
 def explain(
@@ -128,19 +132,7 @@ def explain(
     return explain_share(
         cell,
         spec,
-        _window(cell.sample, records, puma_allocation, year),
+        of_sample(cell.sample, records, puma_allocation, year),
         weights=PERSON_WEIGHTS,
         tables=(f"{cell.sample}_persons", "puma_allocation"),
     )
-
-
-_KEY: Final = ("level", "state", "geo", "subgroup_type", "subgroup", "metric", "sample")
-
-
-def _years(sample: str) -> tuple[int, ...]:
-    return next(s.years for s in PREDICTOR.series if s.sample == sample)
-
-
-def _window(sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int) -> Window:
-    window = one_year if sample == "acs1" else five_years
-    return window(records, allocation, year)

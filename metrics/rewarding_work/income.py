@@ -11,7 +11,7 @@ from metrics import acs_recodes
 from metrics.acs_deviations import acs_deviations
 from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
-from metrics.acs_window import Window, five_years, one_year
+from metrics.acs_window import of_sample
 from metrics.cells import EVERYBODY
 from metrics.deviation import Deviation
 from metrics.explanation import Cell, Explanation
@@ -213,10 +213,10 @@ def estimate(
     """
     frames = []
     for sample, records in (("acs1", acs1_households), ("acs5", acs5_households)):
-        if records is None or puma_allocation is None or not covers(_years(sample), year):
+        if records is None or puma_allocation is None or not covers(PREDICTOR.years_of(sample), year):
             continue
         spec = SPECS[sample]
-        window = _window(sample, records, puma_allocation, year, reproduce)
+        window = of_sample(sample, records, puma_allocation, year, by_code=reproduce.pumas_by_code)
         areas = reproduce.allocation(window.allocation)
         found = quantile_estimates(window.records, areas, spec, weights=HOUSEHOLD_WEIGHTS, sample=sample)
         found = owed_groups(found, window.records, spec.filters, spec.groupings)
@@ -242,17 +242,7 @@ def explain(
     return explain_quantile(
         cell,
         SPECS[cell.sample],
-        _window(cell.sample, records, puma_allocation, year, OURS),
+        of_sample(cell.sample, records, puma_allocation, year),
         weights=HOUSEHOLD_WEIGHTS,
         tables=(f"{cell.sample}_households", "puma_allocation"),
     )
-
-
-def _years(sample: str) -> tuple[int, ...]:
-    return next(s.years for s in PREDICTOR.series if s.sample == sample)
-
-
-def _window(sample: str, records: pl.LazyFrame, allocation: pl.LazyFrame, year: int, reproduce: Reproduce) -> Window:
-    if sample == "acs1":
-        return one_year(records, allocation, year)
-    return five_years(records, allocation, year, by_code=reproduce.pumas_by_code)

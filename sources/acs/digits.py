@@ -16,6 +16,8 @@ import numpy.typing as npt
 # Words are loaded ending at a field's last character, so up to eight bytes before the first line are touched.
 PREFIX: Final = 8
 WIDEST: Final = 16
+NARROW: Final = 9
+"""Numbers of so many characters fit into 32 bits."""
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
@@ -75,7 +77,7 @@ def numbers(lines: Lines, start: int, width: int, fields: int = 1) -> Numbers:
     if not 1 <= width <= WIDEST:
         raise ValueError(f"a field of {width} characters")
     step = max(2048, _CHUNK // fields)
-    values = np.empty((fields, lines.count), dtype=np.int32 if width <= 9 else np.int64)
+    values = np.empty((fields, lines.count), dtype=np.int32 if width <= NARROW else np.int64)
     blank: Mask | None = None
     for first in range(0, lines.count, step):
         window = _Window(lines, first, min(step, lines.count - first), start, width, fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def once(folder: Path, make: Callable[[Parts], None]) -> Parts:
     """The parts in `folder`; if it is not there, `make` writes them beside it, and they are moved there when whole."""
     done = Parts(folder)
     if not (folder / _COUNTS).exists():
-        beside = folder.with_name(f".{folder.name}.under-way")
+        beside = folder.with_name(f".{folder.name}.{os.getpid()}.under-way")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         parts = Parts(beside)

@@ -1,0 +1,266 @@
+"""The pages of a release for people: a data dictionary to read, a first page, and the release notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Final
+
+import polars as pl
+
+from metrics.predictor import PILLARS, Entry
+from outputs.about import SYNTHETIC_NOTICE, ReleaseMeta
+from outputs.comparability import in_words
+from outputs.dictionary import COLUMNS, PUBLISHED
+from outputs.revisions import NEW_METRIC, NEW_YEAR, Summary
+from outputs.tables import SideTable
+from schemas.labels import QUALITY_WORDS, REASONS
+
+_STYLE: Final = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
+    "table{border-collapse:collapse;margin:.5rem 0 1.5rem;width:100%}"
+    "th,td{border:1px solid #ccc;padding:.25rem .5rem;text-align:left;vertical-align:top}"
+    "th{background:#f2f2f2}code{background:#f2f2f2}h2{margin-top:2.5rem}.notice{background:#fff3cd;padding:.75rem}"
+)
+QUALITY_MEANING: Final = {
+    "Strong": "no substantial concern about sample size, missing data or measurement.",
+    "Marginal": "limited concerns; fine to look at, check before acting on it.",
+    "Weak": "serious concerns; do not act on this figure alone.",
+}
+if set(QUALITY_MEANING) != set(QUALITY_WORDS.values()):
+    raise ValueError("the words for quality and their meanings differ")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    def line(cells: Sequence[object], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{'' if c is None else escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+
+    return "<table>\n" + "\n".join([line(head, "th"), *(line(row, "td") for row in rows)]) + "\n</table>\n"
+
+
+def dictionary_page(
+    table: pl.DataFrame, breaks: pl.DataFrame, entries: Mapping[str, Entry], meta: ReleaseMeta, name: str
+) -> str:
+    """The data dictionary as one HTML page: the predictors first, then every column of every file.
+
+    `table` is the dictionary (columns `outputs.dictionary.COLUMNS`), `breaks` the table of `outputs.comparability`.
+    """
+    published = table.filter(pl.col("status") == PUBLISHED)
+    parts = [
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
+        f"<title>Data dictionary, release {escape(name)}</title>\n<style>{_STYLE}</style>\n"
+        f"<h1>Data dictionary, release {escape(name)}</h1>\n"
+    ]
+    if meta.synthetic:
+        parts.append(f'<p class="notice">{escape(SYNTHETIC_NOTICE)}</p>\n')
+    parts.append("<h2>How to read the figures</h2>\n<p>Every figure has a quality:</p>\n")
+    parts.append(_table(["quality", "meaning"], list(QUALITY_MEANING.items())))
+    parts.append("<p>Where a figure is missing or graded lower, the long file says why:</p>\n")
+    parts.append(_table(["reason", "in words"], list(REASONS.items())))
+    for pillar, pillar_title in PILLARS.items():
+        here = [e for e in entries.values() if e.predictor.pillar == pillar]
+        if here:
+            parts.append(f"<h2>{escape(pillar_title)}</h2>\n")
+        for entry in here:
+            parts.append(_predictor(entry, published, breaks, meta))
+    parts.append("<h2>Files and columns</h2>\n")
+    for (file,), rows in published.group_by("file", maintain_order=True):
+        unique = rows.unique("column", keep="first", maintain_order=True)
+        parts.append(f"<h3>{escape(str(file))}</h3>\n")
+        shown = ("column", "title", "type", "unit", "interval", "years", "subgroups", "sample")
+        parts.append(_table(shown, unique.select(shown).rows()))
+    parts.append("<h2>Columns of data_dictionary.csv</h2>\n" + _table(["column", "meaning"], list(COLUMNS.items())))
+    return "".join(parts) + "</html>\n"
+
+
+def _predictor(entry: Entry, published: pl.DataFrame, breaks: pl.DataFrame, meta: ReleaseMeta) -> str:
+    predictor = entry.predictor
+    parts = [f"<h3>{escape(predictor.title)}</h3>\n<p>{escape(predictor.definition)}</p>\n"]
+    rows = []
+    for metric in predictor.metrics:
+        told = published.filter((pl.col("metric") == metric.column) & (pl.col("column") == metric.column))
+        years = sorted({y for text in told["years"].drop_nulls() for y in text.split("; ")})
+        limits = [("from", metric.minimum), ("to", metric.maximum)]
+        bounds = " ".join(f"{word} {value:g}" for word, value in limits if value is not None)
+        rows.append((metric.column, metric.title, metric.unit, bounds, ", ".join(years) or "long file only"))
+    parts.append(_table(["column", "what it is", "unit", "limits", "years with figures"], rows))
+    notes = [*predictor.notes, *(f"Kept from the reference: {d.effect}" for d in entry.deviations if d.kind == "kept")]
+    if notes:
+        parts.append("<ul>" + "".join(f"<li>{escape(n)}</li>" for n in notes) + "</ul>\n")
+    mine = breaks.filter(pl.col("predictor") == predictor.key)
+    if mine.height:
+        told = mine.group_by([c for c in mine.columns if c != "metric"], maintain_order=True).agg("metric")
+        parts.append("<p>Where figures do not compare:</p>\n")
+        parts.append(
+            _table(
+                ["columns", "level", "from", "to", "scope", "kind", "what changed"],
+                [
+                    (", ".join(r["metric"]), r["level"], r["from_year"], r["to_year"], r["scope"], r["kind"], r["text"])
+                    for r in told.iter_rows(named=True)
+                ],
+            )
+        )
+    notes_of_sources = meta.notes_for(predictor.sources)
+    parts.append(
+        _table(
+            ["source", "citation", "terms"],
+            [(n.title, n.citation or n.landing_page, n.licence) for n in notes_of_sources],
+        )
+    )
+    return "".join(parts)
+
+
+_LONG: Final = (
+    "every estimate, one row per figure: bounds, sample size, errors, source sample, period, estimation area, reason"
+)
+_QUERIES: Final = """\
+    -- everything about one county or city, latest figures beside national and state medians
+    select * from place_profile('37067');
+    -- one metric over the years, with the breaks that fall between them in the table comparability
+    select * from place_trend('37067', 'share_employed');
+    -- up to six places side by side
+    select * from compare_places(['37067', '37081', '3775000'], 'ratio_living_wage');
+    -- places of about the same size
+    select * from peers('37067', 10);
+    -- why figures are missing
+    select * from missing where metric = 'share_employed';
+"""
+
+
+def readme(name: str, meta: ReleaseMeta, tables: Sequence[SideTable], wide: Mapping[str, str]) -> str:
+    """The release's first page, as Markdown. `wide` maps the wide files' names to their titles."""
+    notice = f"**{SYNTHETIC_NOTICE}**\n\n" if meta.synthetic else ""
+    scope = "" if meta.states is None else f"This release covers the states {', '.join(meta.states)} only.\n\n"
+    files = "\n".join(f"| `csv/{stem}.csv`, `parquet/{stem}.parquet` | {title} |" for stem, title in wide.items())
+    others = "\n".join(f"| {', '.join(f'`{p}`' for p in t.paths)} | {t.title} |" for t in tables)
+    return f"""# Mobility metrics, release {name}
+
+{notice}{scope}Predictors of upward mobility for US counties and large cities. Start with
+`data_dictionary.html`; what is new stands in `RELEASE_NOTES.md`, the sources and their terms in `sources.csv`.
+
+| file | what it holds |
+|---|---|
+{files}
+| `estimates.parquet`, `estimates/<year>.parquet`, `estimates.csv.gz` | {_LONG} |
+{others}
+| `revisions.json` | counts and largest movers of the revisions |
+| `suppressions.csv` | figures withheld after review |
+| `mobility.duckdb` | all of it, ready to query |
+| `data_dictionary.html`, `data_dictionary.csv` | every column of every file |
+| `datapackage.json`, `croissant.json` | the same for programs (Frictionless, Croissant) |
+| `RELEASE_NOTES.md`, `gate_report.md`, `gate_report.json` | what is new; the rules this release was held to |
+| `release.json`, `SHA256SUMS` | facts about this release, checksums |
+
+Missing is `NA` in CSV and null in Parquet. Codes of states, counties and places are text with leading zeros.
+
+## Reading it
+
+    import pandas as pd                                          # Python
+    codes = {{"state": str, "county": str, "place": str, "geoid": str, "area": str}}
+    pd.read_csv("csv/11_mobility-metrics_county_longitudinal.csv", dtype=codes)
+    pd.read_parquet("parquet/11_mobility-metrics_county_longitudinal.parquet")
+
+    library(readr)                                               # R
+    read_csv("csv/11_mobility-metrics_county_longitudinal.csv",
+             col_types = cols(state = "c", county = "c", .default = col_guess()), guess_max = Inf)
+
+In Excel, open CSV files by Data > From Text/CSV and set the columns `state`, `county` and `place` to Text; a double
+click drops the leading zeros of the codes.
+
+## Queries
+
+Open `mobility.duckdb` with DuckDB (read-only is enough). Each wide file is a view (`county`, `place_race_ethnicity`,
+...), each table above a table; tables and columns carry comments.
+
+{_QUERIES}
+"""
+
+
+def release_notes(
+    name: str,
+    *,
+    entries: Mapping[str, Entry],
+    meta: ReleaseMeta,
+    revisions: Summary,
+    breaks: pl.DataFrame,
+    coverage: pl.DataFrame,
+    missing: Mapping[str, int],
+    suppressions: int,
+    checks: Mapping[str, int],
+    warnings: Sequence[str],
+    without_values: Sequence[str],
+) -> str:
+    """The notes of a release, drafted from what the run knows, as Markdown for a person to edit.
+
+    `coverage` has one row per predictor: predictor, metrics, years (lists), rows, values. `missing` counts the figures
+    that are missing by reason; `checks` counts the rules of the gate by outcome, `warnings` tells those that warn.
+    """
+    notice = f"**{SYNTHETIC_NOTICE}**\n\n" if meta.synthetic else ""
+    scope = "all counties and listed cities" if meta.states is None else f"the states {', '.join(meta.states)} only"
+    lines = [f"# Release notes: {name}", "", f"{notice}Covers {scope}.", "", "## What is new", "", *_news(revisions)]
+    lines += ["", "## What is in it", "", "| predictor | metrics | years | figures | with a value |"]
+    lines.append("|---|---|---|---|---|")
+    for row in coverage.iter_rows(named=True):
+        title = entries[row["predictor"]].predictor.title
+        years = ", ".join(map(str, row["years"])) or "none"
+        lines.append(f"| {title} | {', '.join(row['metrics'])} | {years} | {row['rows']:,} | {row['values']:,} |")
+    if without_values:
+        lines += ["", f"Files without any value, left out: {', '.join(without_values)}."]
+    lines += ["", "Why figures are missing:", ""]
+    lines += [f"- {n:,}: {REASONS.get(reason, reason)} ({reason})" for reason, n in missing.items()]
+    lines += ["", f"{suppressions} figures are withheld after review; see `suppressions.csv`."]
+    lines += ["", "## Inputs owed", ""]
+    lines += [
+        f"- {o.source} {o.vintage}, for {', '.join(map(str, o.years)) or 'no particular year'}: {o.recipe}"
+        for o in meta.owed
+    ] or ["None: every source file was there."]
+    lines += ["", "## Revisions", "", revisions.as_text().rstrip()]
+    lines += ["", "## Checks", "", _checks(checks), *(f"- {warning}" for warning in warnings)]
+    lines += ["", "## Where these figures differ from the reference", ""]
+    for entry in entries.values():
+        for kind, word in (("deviation", "ours differ"), ("kept", "flaws kept")):
+            listed = [d for d in entry.deviations if d.kind == kind]
+            if listed:
+                told = "; ".join(f"`{d.id.split('/', 1)[1]}`: {d.effect}" for d in listed)
+                lines.append(f"- **{entry.predictor.title}**, {word}: {told}")
+    lines += ["", "## Where figures do not compare", "", *in_words(breaks)]
+    return "\n".join(lines) + "\n"
+
+
+def _news(revisions: Summary) -> list[str]:
+    if revisions.old is None:
+        return ["This is the first release of its kind here: everything is new."]
+    counts = revisions.counts
+    lines = []
+    for reason, text in ((NEW_METRIC, "New metrics"), (NEW_YEAR, "New years")):
+        rows = counts.filter((pl.col("reason") == reason) & (pl.col("field") == "value"))
+        told = rows.group_by("metric", maintain_order=True).agg("year", pl.col("figures").sum())
+        items = [f"{m} {', '.join(map(str, sorted(y)))} ({n:,} values)" for m, y, n in told.iter_rows()]
+        if items:
+            lines.append(f"- {text}: {'; '.join(items)}")
+    others = {r: n for r, n in revisions.by_reason.items() if r not in (NEW_METRIC, NEW_YEAR)}
+    lines += [f"- {n:,} figures changed: {reason}" for reason, n in others.items()]
+    return lines or [f"Nothing: all figures are those of {revisions.old}."]
+
+
+def _checks(checks: Mapping[str, int]) -> str:
+    """What came of the rules, in a sentence."""
+    told = ", ".join(f"{n} {what}" for what, n in checks.items())
+    return f"Rules of the release gate: {told}. All of them stand in `gate_report.md`."
+
+
+def coverage_of(long: pl.LazyFrame) -> pl.DataFrame:
+    """For each predictor its metrics, the years with a value, rows and values, in the order of the keys."""
+    return (
+        long.group_by("predictor", "metric", "year")
+        .agg(pl.len().alias("rows"), pl.col("value").count().alias("values"))
+        .collect(engine="streaming")
+        .group_by("predictor")
+        .agg(
+            pl.col("metric").unique().sort().alias("metrics"),
+            pl.col("year").filter(pl.col("values") > 0).unique().sort().alias("years"),
+            pl.col("rows", "values").sum(),
+        )
+        .sort("predictor")
+    )

@@ -1,0 +1,89 @@
+"""One build at a time: the command line and runs of the Dagster UI take the same lock."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import dagster as dg
+import pytest
+
+from pipelines.assets import table_key
+from pipelines.jobs import build_definitions
+from pipelines.lock import BusyError, build_lock
+from pipelines.run import run
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
+
+HOLD = """
+import sys
+from pipelines.lock import build_lock
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
+with build_lock(Workspace(Settings(_env_file=None, data=sys.argv[1])), "somebody else"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def ws(tmp_path, monkeypatch):
+    for name in ("DATA", "STATE", "PROFILE", "OFFLINE", "MIRROR", "STATES"):
+        # A build sets them for its children; they are put back afterwards.
+        monkeypatch.setenv(f"MOBILITY_{name}", "")
+        monkeypatch.delenv(f"MOBILITY_{name}")
+    return Workspace(Settings(_env_file=None, data=str(tmp_path / "data"), states="44", offline=True))
+
+
+@contextmanager
+def held_by_another_process(ws):
+    command = [sys.executable, "-c", HOLD, str(ws.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.stdin.close()
+
+
+def materialize(ws):
+    """What the UI does: a run of the job, without the command line around it."""
+    definitions = build_definitions(ws, patience=0)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = definitions.resolve_job_def("one_year").execute_in_process(
+            partition_key="2018", asset_selection=[table_key("spine")], instance=instance, raise_on_error=False
+        )
+        events = instance.all_logs(result.run_id)
+    return result.success, "\n".join(str(e.dagster_event) for e in events if e.is_dagster_event)
+
+
+def test_a_run_of_the_ui_is_refused_while_another_build_works(ws):
+    with held_by_another_process(ws):
+        success, log = materialize(ws)
+        assert not success
+        assert "another build is running" in log
+        assert "somebody else, process" in log
+        assert not ws.path("tables", "spine", 2018).exists()
+    success, log = materialize(ws)
+    assert success, log
+    assert ws.scan("tables", "spine", 2018) is not None
+
+
+def test_the_command_line_is_refused_while_a_run_of_the_ui_works(ws):
+    with held_by_another_process(ws), pytest.raises(BusyError, match="somebody else, process"):
+        run(ws, ["living_wage"], [2022])
+    assert not (ws.root / "PROFILE").exists()
+
+
+def test_the_lock_is_waited_for(ws):
+    with held_by_another_process(ws), pytest.raises(BusyError), build_lock(ws, "impatient", patience=0.3):
+        pass
+    with build_lock(ws, "patient", patience=30):
+        assert (ws.settings.state_root / "build.lock").read_text().startswith("patient, process")
+
+
+def test_runs_of_one_build_share_its_lock(ws):
+    with build_lock(ws, "a build"):
+        success, log = materialize(ws)
+        assert success, log
+        with build_lock(ws, "once more"):
+            pass
+    with held_by_another_process(ws), pytest.raises(BusyError), build_lock(ws, "after the build"):
+        pass
