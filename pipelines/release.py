@@ -18,6 +18,7 @@ from pipelines.calibrate import published_figures
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
 from pipelines.horizon import catalog
+from pipelines.regions import connecticut_regions
 from pipelines.substitutes import entries_as_made
 from pipelines.workspace import Workspace, digest
 from schemas.errors import MobilityError
@@ -224,7 +225,6 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
         sources=notes,
         lineage=tuple(lineage_of(ws, key, year) for key, its_years in made.items() for year in its_years),
         owed=owed_files(ws, made),
-        code_versions=versions,
     )
     try:
         report = publish(
@@ -239,7 +239,7 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             layouts=layouts_of(ws),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
             extras=(
-                partial(write_explorer, meta=meta, entries=entries),
+                partial(write_explorer, meta=meta, entries=entries, regions=connecticut_regions(ws.retrieval())),
                 calibration.report(entries, published_figures(ws), notice=SYNTHETIC_NOTICE if meta.synthetic else ""),
             ),
             scratch=ws.scratch,

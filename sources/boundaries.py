@@ -23,6 +23,7 @@ EQUAL_AREA: Final = "EPSG:5070"
 ZCTA_2010: Final = "zcta-2010"
 PLACE_2021: Final = "place-2021"
 OVERLAY: Final = "zcta10-place21"
+REGIONS: Final = "counties-2022"
 
 
 def places_name(year: int, state: State | None = None) -> str:
@@ -64,6 +65,12 @@ SOURCE: Final = Source(
             note="ZIP code tabulation areas of the 2010 census, as drawn in 2018.",
         ),
         Vintage(PLACE_2021, (_shapes("cb_2021_us_place_500k", 2021),), (2022,)),
+        Vintage(
+            REGIONS,
+            (_shapes("cb_2022_us_county_500k", 2022),),
+            (),
+            note="Counties of 2022 with Connecticut's planning regions: for the explorer's map, if at hand.",
+        ),
         Vintage(
             OVERLAY,
             (SourceFile("2010_ZCTA_2021_Census_Places_Crosswalk.csv", "csv", min_bytes=100),),

@@ -553,15 +553,17 @@ def test_profile_of_a_city_names_what_has_no_city_figures(page, address):
 
 @pytest.fixture(scope="module")
 def marked(national, tmp_path_factory) -> Iterator[str]:
-    """A small synthetic release in which Forsyth County's figure of 2023 is shared by three counties."""
+    """A small synthetic release with the shape of a planning region, and a figure that three counties share."""
     folder = tmp_path_factory.mktemp("marked")
     here = (pl.col("geoid") == FORSYTH) & (pl.col("year") == 2023)
     pl.scan_parquet(national / "estimates.parquet").filter(
-        (pl.col("state") == "37") & (pl.col("predictor") == "employment")
+        pl.col("state").is_in(["09", "37"]) & (pl.col("predictor") == "employment")
     ).with_columns(pl.when(here).then(3).otherwise(1).cast(pl.Int32).alias("n_areas")).collect().write_parquet(
         folder / "estimates.parquet"
     )
-    write_explorer(folder, replace(META, synthetic=True))
+    ring = [[-72.9, 41.5], [-72.9, 42.0], [-72.3, 42.0], [-72.3, 41.5], [-72.9, 41.5]]
+    region = {"type": "Feature", "id": "09110", "geometry": {"type": "MultiPolygon", "coordinates": [[ring]]}}
+    write_explorer(folder, replace(META, synthetic=True), regions={"type": "FeatureCollection", "features": [region]})
     with served(folder / "explorer") as at:
         yield at
 
@@ -601,6 +603,22 @@ def test_a_shared_figure_says_how_many_counties_it_describes(browser, marked):
     page.close()
 
 
+def test_planning_regions_are_drawn_where_their_shapes_are_at_hand(browser, marked):
+    page = browser.new_page()
+    page.goto(f"{marked}/country.html#metric=share_employed&year=2022&state=09")
+    page.wait_for_function("document.body.dataset.ready === 'share_employed county 2022'")
+    ids = page.locator("#map path.area").evaluate_all("areas => areas.map(a => a.dataset.id)")
+    assert ids == ["09110"]
+    box = page.locator("#map path.area").bounding_box()
+    assert box["width"] > 50
+    assert "8 planning regions" in page.locator("#map-notes").inner_text()
+    page.goto(f"{marked}/about.html")
+    page.goto(f"{marked}/country.html#metric=share_employed&year=2021&state=09")
+    page.wait_for_function("document.body.dataset.ready === 'share_employed county 2021'")
+    assert page.locator("#map path.area").count() == 8
+    page.close()
+
+
 # --- The rule of the verdict ------------------------------------------------------------------------------------------
 
 
@@ -622,6 +640,8 @@ def _figure(value, lb=None, ub=None, *, year=2018, sample="acs1", period=None, q
 SHARE = {"interval": "sampling", "percentile": False, "minimum": 0, "maximum": 1, "unit": "share", "pair": False}
 NEW_AREAS = {"last": 2021, "year": 2022, "kind": "sampling areas", "text": "New areas.", "sample": "acs1"}
 REGIONS = {"last": 2021, "year": 2022, "kind": "geography", "text": "Regions.", "states": ["09"]}
+INCOME_LINE = {"last": 2018, "year": 2023, "kind": "definition", "text": "A line moves.", "groups": ["income"]}
+SHARED = {"last": 2014, "year": 2023, "kind": "note", "text": "Shared interviews."}
 T, Z = 1.990, 1.96
 
 
@@ -715,6 +735,22 @@ CASES: dict[str, tuple[dict, dict, dict, list, str, str]] = {
         [NEW_AREAS],
         "37",
         "real",
+    ),
+    "break of other groups": (
+        _around(0.5, 0.02, T),
+        _around(0.7, 0.02, T, year=2023),
+        SHARE,
+        [INCOME_LINE, SHARED],
+        "37",
+        "real",
+    ),
+    "break of this group": (
+        _around(0.5, 0.02, T),
+        _around(0.7, 0.02, T, year=2023) | {"kind": "income"},
+        SHARE,
+        [INCOME_LINE],
+        "37",
+        "not-comparable",
     ),
     "break elsewhere": (_around(0.5, 0.02, T), _around(0.7, 0.02, T, year=2023), SHARE, [REGIONS], "37", "real"),
     "break here": (_around(0.5, 0.02, T), _around(0.7, 0.02, T, year=2023), SHARE, [REGIONS], "09", "not-comparable"),

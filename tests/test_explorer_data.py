@@ -1,31 +1,32 @@
 """The explorer's data files: what stands in them, their size, and that they are the published figures."""
 
 import hashlib
+import itertools
 import json
 import shutil
 import subprocess
 import urllib.request
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 from explorer_support import FORSYTH, META, WINSTON_SALEM, served
 
 from metrics.catalog import catalog
-from metrics.predictor import Metric, Predictor
-from metrics.shared import CONNECTICUT, NEW_PUMAS
 from outputs.explorer import write_explorer
-from outputs.explorer.breaks import breaks_of
+from outputs.explorer.breaks import GROUPS, SAMPLING_AREAS, STATES, breaks_of
 from outputs.explorer.build import SITE, ExplorerError
 from outputs.explorer.figures import NO_REASON, NOT_THERE, parts
-from outputs.explorer.medians import medians, weighted_median
 from outputs.explorer.peers import peers
 from outputs.explorer.states import POSTAL, REGION
 from outputs.files import FILES, series_of
 from pipelines.explore import NoExplorerError, explorer_of
+from pipelines.regions import connecticut_regions, shapes_of
 from schemas.labels import REASONS
+from sources import boundaries
+from sources.framework.retrieve import Retrieval
 
 pytestmark = pytest.mark.xdist_group("explorer")
 MOST_BYTES = 2_000_000
@@ -105,30 +106,6 @@ def test_parts_leave_out_what_says_nothing():
     assert parts(blank | {"position": [0, 1]}, 2, pair=False) == {"r": 3}
 
 
-def test_median_counts_people():
-    values, people = np.array([3.0, 1.0, 2.0]), np.array([1.0, 5.0, 1.0])
-    assert weighted_median(values, people) == 1.0
-    # Positions 1 and 2 of 2 people: half way between.
-    assert weighted_median(np.array([4.0, 2.0]), np.array([1.0, 1.0])) == 3.0
-
-
-@pytest.mark.parametrize(("weak", "shown"), [(15, True), (16, False)])
-def test_median_is_hidden_where_too_many_people_have_no_usable_figure(weak, shown):
-    figures = pl.DataFrame(
-        {
-            "state": ["37", "37", "37"],
-            "metric": ["m"] * 3,
-            "year": [2018] * 3,
-            "value": [0.2, 0.4, None],
-            "quality": [1, 3, None],
-            "population": [100 - weak - 0, weak - 5, 5],
-        },
-        schema_overrides={"year": pl.Int32, "quality": pl.Int8},
-    )
-    found = dict(medians(figures).select("scope", "median").iter_rows())
-    assert found == {"US": 0.2 if shown else None, "37": 0.2 if shown else None}
-
-
 def test_peers_are_of_the_region_and_nearest_in_size():
     places = pl.DataFrame(
         {
@@ -146,14 +123,31 @@ def test_peers_are_of_the_region_and_nearest_in_size():
 
 
 def test_breaks_know_whom_they_concern():
-    metric = Metric("m", "m", "share")
-    breaks = ((2022, CONNECTICUT), (2023, f"5-year file: {NEW_PUMAS}"), (2019, "Counted anew."))
-    predictor = Predictor("p", "p", "health", "", (metric,), (), (), "", breaks=breaks)
-    found = [b.as_json() for b in breaks_of(predictor)]
-    assert found[0] | {"states": ("09",), "kind": "geography", "last": 2021, "year": 2022} == found[0]
-    assert found[1] == {"last": 2022, "year": 2023, "kind": "sampling areas", "text": NEW_PUMAS, "sample": "acs5"}
-    assert found[2]["kind"] == "definition"
-    assert "sample" not in found[2]
+    found = list(breaks_of(catalog()["employment"], "share_employed"))
+    regions = [b for b in found if b.states == ("09",)]
+    assert {(b.last, b.year, b.sample, b.level) for b in regions} == {
+        (2021, 2022, "acs1", "county"),
+        (2021, 2023, "acs5", "county"),
+    }
+    areas = [b for b in found if b.kind == "sampling areas"]
+    assert {(b.last, b.year, b.sample, b.states) for b in areas} == {
+        (2021, 2022, "acs1", None),
+        (2021, 2023, "acs5", None),
+    }
+    # What only describes samples that share years is a note; what is about one year is no break at all.
+    assert {b.kind for b in found} == {"geography", "sampling areas", "note"}
+    assert not any("1-year survey file" in b.text for b in found)
+    income = [b for b in breaks_of(catalog()["preschool"], "share_in_preschool") if b.groups]
+    assert [b.groups for b in income] == [("income",)]
+    assert "states" not in areas[0].as_json()
+
+
+def test_each_restriction_of_a_break_is_about_a_break_that_there_is():
+    texts = [b.text for e in catalog().values() for m in e.predictor.metrics for b in breaks_of(e, m.column)]
+    for beginning in (*STATES, *GROUPS, SAMPLING_AREAS):
+        assert any(text.startswith(beginning) for text in texts), beginning
+    named = [text for text in texts if "Connecticut" in text and not any(text.startswith(s) for s in STATES)]
+    assert not named
 
 
 @pytest.fixture(scope="module")
@@ -322,3 +316,31 @@ def test_files_are_served_with_the_types_browsers_insist_on(site):
             with urllib.request.urlopen(f"{address}/{path}") as answer:
                 assert answer.headers["Content-Type"].startswith(kind)
                 assert answer.read() == (site / path).read_bytes()
+
+
+def test_planning_regions_are_taken_from_the_boundary_file_if_it_is_at_hand(tmp_path):
+    import geopandas
+    import shapely
+
+    path = tmp_path / "cb_2022_us_county_500k.zip"
+    frame = geopandas.GeoDataFrame(
+        {"GEOID": ["09120", "09110", "37067"]},
+        geometry=[shapely.box(-73, 41, -72.9, 41.1), shapely.box(-72.5, 41.5, -72, 42), shapely.box(-80, 36, -79, 37)],
+        crs="EPSG:4326",
+    )
+    frame.to_file(tmp_path / "cb_2022_us_county_500k.shp")
+    with zipfile.ZipFile(path, "w") as archive:
+        for part in tmp_path.glob("cb_2022_us_county_500k.*"):
+            if part.suffix != ".zip":
+                archive.write(part, part.name)
+    found = shapes_of(path)["features"]
+    assert [f["id"] for f in found] == ["09110", "09120"]
+    ring = found[1]["geometry"]["coordinates"][0][0]
+    area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in itertools.pairwise(ring))
+    assert area < 0, "the outer ring runs clockwise"
+    assert {tuple(point) for point in ring} >= {(-73.0, 41.0), (-72.9, 41.1)}
+
+    store = Retrieval(root=tmp_path / "data", scratch=tmp_path, offline=True)
+    assert connecticut_regions(store) is None
+    store.add(boundaries.SOURCE, boundaries.REGIONS, path, how="person")
+    assert connecticut_regions(store) == shapes_of(path)

@@ -1,27 +1,46 @@
-"""Breaks in comparability, as the explorer marks them on time series and heeds them in its verdicts."""
+"""Breaks in comparability, as the explorer marks them on time series and heeds them in its verdicts.
+
+They are those of the release's table `comparability`. Three things are added that its columns do not hold: whom a break
+concerns (some states, some families of groups), whether it only describes the samples, and whether it is about the
+survey's sampling areas.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from metrics.connecticut import STATE as CONNECTICUT_CODE
-from metrics.predictor import Predictor
-from metrics.shared import CONNECTICUT, NEW_PUMAS, NEW_TRACTS
+from metrics.connecticut import STATE as CONNECTICUT
+from metrics.predictor import Entry
+from outputs.comparability import comparability
 from schemas.labels import Level
 
-Kind = Literal["definition", "geography", "sampling areas", "note"]
-_SAMPLES: Final = {"1-year file: ": "acs1", "5-year file: ": "acs5"}
+Kind = Literal["definition", "source", "geography", "index", "sampling areas", "note"]
+NEW_YORK: Final = "36"
+
+SAMPLING_AREAS: Final = "The survey's sampling areas follow"
+STATES: Final[dict[str, tuple[str, ...]]] = {
+    "Connecticut": (CONNECTICUT,),
+    "The source lists Connecticut's former counties": (CONNECTICUT,),
+    "In Bridgeport, Connecticut": (CONNECTICUT,),
+    "All of New York State is missing": (NEW_YORK,),
+}
+"""Beginning of a text -> the states that it concerns."""
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "The line between the income groups": ("income",),
+    "Figures by race and ethnicity begin": ("race-ethnicity",),
+}
+"""Beginning of a text -> the families of groups that it concerns."""
 
 
 @dataclass(frozen=True)
 class Break:
     """Figures of `year` and after do not compare with those of `last` and before.
 
-    `level`, `sample` and `states` (codes) limit it; None means all. Kind "sampling areas" is a note where both figures
-    are Strong or Marginal, and a break otherwise: such figures come from areas whose borders hardly moved. Kind "note"
-    is never a break.
+    `level`, `sample`, `states` (codes) and `groups` (families) limit it; None means all. Kind "sampling areas" is a
+    note where both figures are Strong or Marginal, and a break otherwise: such figures come from areas whose borders
+    hardly moved. Kind "note" is never a break: it tells of samples that share years, which a verdict allows for.
     """
 
     last: int
@@ -31,27 +50,35 @@ class Break:
     level: Level | None = None
     sample: str | None = None
     states: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Without what is None."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-def _of(year: int, text: str) -> Break:
-    sample = None
-    for prefix, name in _SAMPLES.items():
-        if text.startswith(prefix):
-            sample, text = name, text.removeprefix(prefix)
-    if text.startswith(CONNECTICUT):
-        return Break(year - 1, year, "geography", text, sample=sample, states=(CONNECTICUT_CODE,))
-    if text == NEW_PUMAS:
-        return Break(year - 1, year, "sampling areas", text, sample=sample)
-    if text == NEW_TRACTS:
-        return Break(year - 1, year, "geography", text, sample=sample)
-    return Break(year - 1, year, "definition", text, sample=sample)
+def _concerned(text: str, listed: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    return next((whom for beginning, whom in listed.items() if text.startswith(beginning)), None)
 
 
-def breaks_of(predictor: Predictor) -> Iterator[Break]:
-    """The breaks a predictor declares."""
-    for year, text in predictor.breaks:
-        yield _of(year, text)
+def breaks_of(entry: Entry, metric: str) -> Iterator[Break]:
+    """The breaks across years of a metric, by year."""
+    table = comparability({entry.predictor.key: entry})
+    for row in table.iter_rows(named=True):
+        if row["metric"] != metric or row["scope"] != "across years":
+            continue
+        text, kind = row["text"], row["kind"]
+        if text.startswith(SAMPLING_AREAS):
+            kind = "sampling areas"
+        elif kind == "sample":
+            kind = "note"
+        yield Break(
+            row["from_year"],
+            row["to_year"],
+            kind,
+            text,
+            row["level"],
+            row["sample"],
+            _concerned(text, STATES),
+            _concerned(text, GROUPS),
+        )

@@ -17,10 +17,10 @@ from outputs.about import SYNTHETIC_NOTICE, ReleaseMeta
 from outputs.explorer.catalog import site_catalog
 from outputs.explorer.figures import dump, metric_files, place_files, placed
 from outputs.explorer.layout import Block, blocks, positions
-from outputs.explorer.medians import medians
 from outputs.explorer.peers import peers
 from outputs.explorer.states import POSTAL, REGION
 from outputs.files import FILES, GEOID
+from outputs.medians import medians
 from schemas.errors import MobilityError
 from schemas.labels import LEVELS, Level
 
@@ -69,18 +69,26 @@ def _index(places: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_explorer(folder: Path, meta: ReleaseMeta, *, entries: Mapping[str, Entry] | None = None) -> None:
+def write_explorer(
+    folder: Path,
+    meta: ReleaseMeta,
+    *,
+    entries: Mapping[str, Entry] | None = None,
+    regions: Mapping[str, Any] | None = None,
+) -> None:
     """Write `explorer/` into a release's folder.
 
     `folder` holds `estimates.parquet` and, for populations, the overall wide files as Parquet. `meta` names the
-    sources. `entries` is the catalog. Raises `ExplorerError` if the folder is no release.
+    sources. `entries` is the catalog. `regions` are the shapes of Connecticut's planning regions as GeoJSON features
+    with their codes as `id`, in degrees; without them the map says that it lacks them. Raises `ExplorerError` if the
+    folder is no release.
     """
     entries = catalog() if entries is None else entries
     path = folder / LONG_FILE
     if not path.exists():
         raise ExplorerError(f"{folder} is no release: it has no {LONG_FILE}")
     site = folder / EXPLORER
-    facts = _facts(path, meta)
+    facts = _facts(path, meta) | {"regions": regions is not None}
     write_pages(site, facts)
     long = pl.scan_parquet(path)
     included = set(long.select("predictor").unique().collect()["predictor"])
@@ -92,6 +100,8 @@ def write_explorer(folder: Path, meta: ReleaseMeta, *, entries: Mapping[str, Ent
     index = {level: _index(frame) for level, frame in by_year.items()}
 
     dump(site / "data/places.json", _places_json(index))
+    if regions is not None:
+        dump(site / "data/regions.json", regions)
     _write_places(site, figures, listed, pairs, index)
     order = {level: {code: i for i, code in enumerate(frame["geoid"])} for level, frame in index.items()}
     everyone = [i for i, block in enumerate(listed) if block.kind == "all"]
@@ -169,16 +179,19 @@ def _write_medians(
     names = pl.Series([block.metric for block in listed], dtype=pl.String)
     for level, places in by_year.items():
         mine = [i for i, block in enumerate(listed) if block.level == level and block.kind == "all"]
-        rows = overall.filter(pl.col("block").is_in(mine)).select(
+        here = overall.filter(pl.col("block").is_in(mine))
+        rows = here.select(
             "state",
             "geoid",
             "year",
             pl.col("v").alias("value"),
             pl.col("q").replace("-", None).cast(pl.Int8).alias("quality"),
-            metric=names.gather(overall.filter(pl.col("block").is_in(mine))["block"]),
-        )
-        rows = rows.join(places.select("geoid", "year", "population"), on=["geoid", "year"], how="left")
-        for scope, metric, year, median in medians(rows).iter_rows():
+            metric=names.gather(here["block"]),
+        ).join(places.select("geoid", "year", "state_name", "population"), on=["geoid", "year"], how="left")
+        if rows.is_empty():
+            continue
+        found_here = medians(rows, level).select("area", "metric", "year", "median")
+        for scope, metric, year, median in found_here.sort("area", "metric", "year").iter_rows():
             content.setdefault(scope, {}).setdefault(metric, {}).setdefault(level, {})[str(year)] = median
     for scope, found in sorted(content.items()):
         dump(site / f"data/medians/{scope}.json", found)

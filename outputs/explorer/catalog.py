@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from metrics.predictor import PILLARS, Entry, Metric, Predictor
+from metrics.predictor import PILLARS, Entry, Metric
 from outputs.about import ReleaseMeta
-from outputs.explorer import medians, peers
+from outputs.explorer import peers
 from outputs.explorer.breaks import breaks_of
 from outputs.explorer.layout import Block
 from schemas.labels import QUALITY_WORDS, REASONS, SAMPLES
@@ -29,11 +29,15 @@ QUALITY_MEANING: Final[dict[int, str]] = {
     2: "Limited issues. Fine to look at; check before you act on it.",
     3: "Serious issues. A community should not act on this figure alone.",
 }
+MEDIANS: Final = (
+    "Medians are weighted by population: half of the people live in places with a figure at or below it. A median is "
+    "hidden if places whose figure is missing or Weak hold more than 15 percent of the people."
+)
 PERCENTILE: Final = "pctl_"
 """Metrics so named are percentiles, whose interval is not symmetric: a change is judged by the intervals alone."""
 
 
-def _metric(metric: Metric, predictor: Predictor, listed: list[Block]) -> dict[str, Any]:
+def _metric(metric: Metric, entry: Entry, listed: list[Block]) -> dict[str, Any]:
     tables: dict[str, dict[str, Any]] = {}
     for block in listed:
         if block.metric == metric.column:
@@ -52,8 +56,8 @@ def _metric(metric: Metric, predictor: Predictor, listed: list[Block]) -> dict[s
         "pair": metric.text_format is not None,
         "percentile": metric.column.startswith(PERCENTILE),
         "sentence": metric.sentence,
-        "predictor": predictor.key,
-        "breaks": [b.as_json() for b in breaks_of(predictor)],
+        "predictor": entry.predictor.key,
+        "breaks": [b.as_json() for b in breaks_of(entry, metric.column)],
         "tables": tables,
     }
 
@@ -73,7 +77,7 @@ def site_catalog(
         if not columns:
             continue
         for metric in columns:
-            metrics[metric.column] = _metric(metric, predictor, listed)
+            metrics[metric.column] = _metric(metric, entry, listed)
         predictors.append(
             {
                 "key": key,
@@ -102,5 +106,5 @@ def site_catalog(
         "samples": SAMPLES,
         "reasons": list(REASONS.values()),
         "quality": {str(code): [word, QUALITY_MEANING[code]] for code, word in QUALITY_WORDS.items()},
-        "rules": {"peers": peers.RULE, "medians": medians.RULE},
+        "rules": {"peers": peers.RULE, "medians": MEDIANS},
     }

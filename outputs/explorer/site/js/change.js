@@ -47,6 +47,7 @@ export function between(breaks, a, b, place) {
   for (const one of breaks) {
     if (a.year > one.last || b.year < one.year || (one.level && one.level !== place.level)) continue;
     if (one.sample && one.sample !== b.sample) continue;
+    if (one.groups && !one.groups.includes(b.kind)) continue;
     if (one.states && !one.states.includes(place.state)) continue;
     const mild = one.kind === "note" || (one.kind === "sampling areas" && a.quality <= 2 && b.quality <= 2);
     (mild ? note : forbid).push(one);

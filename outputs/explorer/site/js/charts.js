@@ -178,7 +178,7 @@ export function marked(breaks, rows) {
         one.year > first &&
         one.year <= last &&
         one.kind !== "note" &&
-        there.some((row) => (!one.level || one.level === row.place.level) && (!one.sample || one.sample === row.figure.sample) && (!one.states || one.states.includes(row.place.state))),
+        there.some((row) => (!one.level || one.level === row.place.level) && (!one.sample || one.sample === row.figure.sample) && (!one.groups || one.groups.includes(row.figure.kind)) && (!one.states || one.states.includes(row.place.state))),
     )
     .map((one, i) => ({ ...one, letter: String.fromCharCode(65 + i) }));
 }

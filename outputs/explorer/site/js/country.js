@@ -1,6 +1,6 @@
 // One metric and year everywhere: on a map, and ranked.
 /** @import {Catalog, Figure, Level, Metric, Place} from "./types.d.ts" */
-import { catalog, figureAt, medians, metricFile, places, table } from "./data.js";
+import { catalog, figureAt, medians, metricFile, places, regions, table } from "./data.js";
 import { WEAK, badge, byId, choice, element, fail, picture, profileLink } from "./page.js";
 import { searchField } from "./search.js";
 import { areaRemark, fullName, intervalText, number, shortName, valueText } from "./words.js";
@@ -13,18 +13,36 @@ const BLANK_FILL = "#ffffff";
 const PER_PAGE = 25;
 /** The first year without Connecticut's former counties, and the first with the two areas that Valdez-Cordova became. */
 const PLANNING_REGIONS = 2022;
+const CONNECTICUT = "09";
+const FIRST_REGION = "09110";
 
 /** @typedef {{place: Place, figure: Figure}} Row */
 
 /** @type {Promise<any> | null} */ let shapes = null;
 /** @type {Promise<Map<string, [number, number]>> | null} */ let points = null;
 
+/** The projection that the county shapes were drawn in. */
+const projected = () => d3.geoAlbersUsa().scale(1300).translate([487.5, 305]);
+
+/** Connecticut's planning regions as flat shapes like those of the counties. @returns {Promise<any[]>} */
+async function readRegions() {
+  return (await regions()).features.map(flat);
+}
+
+/** A feature in degrees as a feature on the map. @param {any} feature */
+function flat(feature) {
+  const project = projected();
+  const ring = (/** @type {[number, number][]} */ points) => points.map((point) => project(point));
+  const coordinates = feature.geometry.coordinates.map((/** @type {any[]} */ polygon) => polygon.map(ring));
+  return { ...feature, geometry: { type: "MultiPolygon", coordinates } };
+}
+
 const readShapes = () => (shapes ??= d3.json(SHAPES));
 
 /** Cities' places on the map: longitude and latitude in the projection the shapes were drawn in. */
 function readPoints() {
   points ??= d3.csv(POINTS).then((/** @type {any[]} */ rows) => {
-    const projection = d3.geoAlbersUsa().scale(1300).translate([487.5, 305]);
+    const projection = projected();
     return new Map(rows.map((row) => [row.geoid, projection([+row.longitude, +row.latitude])]));
   });
   return /** @type {Promise<Map<string, [number, number]>>} */ (points);
@@ -145,7 +163,10 @@ class CountryPage {
       return scale ? scale(row.figure.value) : CLASSES[2];
     };
     const width = 975;
-    const counties = topojson.feature(topology, topology.objects.counties).features;
+    let counties = topojson.feature(topology, topology.objects.counties).features;
+    if (all.regions && year >= PLANNING_REGIONS && this.rows.some((row) => row.place.id === FIRST_REGION)) {
+      counties = [...counties.filter((/** @type {any} */ f) => !f.id.startsWith(CONNECTICUT)), ...(await readRegions())];
+    }
     const here = this.state ? counties.filter((/** @type {any} */ f) => f.id.startsWith(this.state)) : counties;
     const path = d3.geoPath();
     const states = topojson.mesh(topology, topology.objects.states, (/** @type {any} */ a, /** @type {any} */ b) => a !== b);
@@ -265,8 +286,8 @@ class CountryPage {
   notes(counties, figures, year) {
     const drawn = new Set(counties.map((f) => f.id));
     const missing = this.level === "county" ? [...figures.values()].filter((row) => !drawn.has(row.place.id)) : [];
-    const regions = missing.filter((row) => row.place.state === "09").length;
-    const others = missing.filter((row) => row.place.state !== "09");
+    const regions = missing.filter((row) => row.place.state === CONNECTICUT).length;
+    const others = missing.filter((row) => row.place.state !== CONNECTICUT);
     const lines = [];
     if (regions && year >= PLANNING_REGIONS) lines.push(`The map's shapes are of 2017: Connecticut's ${regions} planning regions, which replaced its counties in 2022, have none. Their figures stand in the ranking below.`);
     if (others.length) lines.push(`Not on the map, as their borders are newer than its shapes: ${others.map((row) => shortName(row.place)).join(", ")}.`);

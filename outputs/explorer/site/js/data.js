@@ -40,6 +40,9 @@ export const metricFile = (metric, level, year) => read(`metric/${metric}/${leve
  */
 export const medians = (scope) => read(`medians/${scope}.json`);
 
+/** Shapes of Connecticut's planning regions, as GeoJSON in degrees. @returns {Promise<any>} */
+export const regions = () => read("regions.json");
+
 /** "Winston-Salem city" as people say it. @param {string} name */
 const spoken = (name) => name.replace(/ (city|town|village|municipality|CDP)$/, "");
 

@@ -49,7 +49,7 @@ function changeCell(all, last, metric, place) {
   const by = told.difference === null || metric.pair ? "" : `${differenceText(metric, told.difference).replace("percentage points", "points")}, `;
   const word = VERDICT_WORDS[told.kind];
   const verdictWord = element("span", { class: `word ${told.kind}`, title: told.why }, by ? word.toLowerCase() : word);
-  return element("td", { class: "optional" }, by, verdictWord, element("small", {}, `since ${from.year}`));
+  return element("td", { class: "optional change-cell" }, by, verdictWord, element("small", {}, `since ${from.year}`));
 }
 
 /**

@@ -28,11 +28,13 @@ export interface Table {
 export interface Break {
   last: number;
   year: number;
-  kind: "definition" | "geography" | "sampling areas" | "note";
+  kind: "definition" | "source" | "geography" | "index" | "sampling areas" | "note";
   text: string;
   level?: Level;
   sample?: string;
   states?: string[];
+  /** Families of groups. */
+  groups?: string[];
 }
 
 export interface Metric {
@@ -71,6 +73,8 @@ export interface Catalog {
   synthetic: boolean;
   notice: string | null;
   states: string[] | null;
+  /** Whether there are shapes of Connecticut's planning regions. */
+  regions: boolean;
   pillars: Record<string, string>;
   predictors: Predictor[];
   metrics: Record<string, Metric>;
