@@ -196,7 +196,7 @@ def test_blanks_give_their_reason(page, address):
 
 def test_breaks_are_marked(page, address):
     card = _only(page, address, "share_employed", "employment")
-    assert "Sampling areas follow the 2020 census" in card.locator(".notes").first.inner_text()
+    assert "sampling areas follow the 2020 census" in card.locator(".notes").first.inner_text()
     assert "Connecticut" not in card.locator(".notes").first.inner_text()
     card = _only(page, address, "index_air_hazard", "environment", (FORSYTH,))
     assert "Break in comparability from 2018" in card.locator(".notes").first.inner_text()
