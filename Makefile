@@ -46,7 +46,7 @@ torture: $(READY)  ## Kill builds a hundred times at any moment and compare what
 	$(BIN)/python tests/torture.py --kills 100
 
 audit: $(READY)  ## Look the locked packages up in a database of known weaknesses, if one can be reached
-	$(BIN)/python tests/audit.py
+	$(BIN)/python .ci/audit.py
 
 docs: $(READY)  ## Write the pages that are made from the code
 	$(BIN)/python -m outputs.deviations docs/deviations.md

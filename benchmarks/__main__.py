@@ -114,6 +114,15 @@ The .rds file is converted once, when it is first used; every build after that s
 {table("nibrs", options.runs, options.folder)}
 ```
 
+## A national release
+
+Estimates of every predictor, year and subgroup for all counties and 486 places become a release; a second one with one
+predictor revised is compared with it.
+
+```
+{table("release", options.runs, options.folder)}
+```
+
 ## The sample
 
 {sample_commands(options.runs)}

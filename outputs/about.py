@@ -71,9 +71,9 @@ class ReleaseMeta:
     """Facts about the run behind a release.
 
     `states` lists the 2-digit codes of a partial run, None for the whole nation. `sources` maps source keys to what the
-    dictionary says about them; a predictor's source that is missing there is named by its key alone. `code_versions`
-    maps a predictor to the version of the code that made its figures, so that a later release can say what changed;
-    `lineage` says it year by year, with the files. `owed` are the source files that could not be had.
+    dictionary says about them; a predictor's source that is missing there is named by its key alone. `lineage` says, by
+    predictor and year, what figures were made from, so that a later release can say what changed. `owed` are the source
+    files that could not be had.
     """
 
     profile: str
@@ -84,7 +84,6 @@ class ReleaseMeta:
     sources: Mapping[str, SourceNote] = field(default_factory=dict)
     lineage: tuple[Lineage, ...] = ()
     owed: tuple[OwedFile, ...] = ()
-    code_versions: Mapping[str, str] = field(default_factory=dict)
 
     def notes_for(self, keys: Iterable[str]) -> list[SourceNote]:
         """The notes of these sources, in their order."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import polars as pl
@@ -131,7 +132,7 @@ def croissant(
                 "name": path,
                 "contentUrl": path,
                 "contentSize": f"{size} B",
-                "encodingFormat": FORMATS["." + path.rsplit(".", 1)[1]],
+                "encodingFormat": FORMATS.get(PurePosixPath(path).suffix, "application/octet-stream"),
                 "sha256": sha256,
             }
             for path, (size, sha256) in sorted(sums.items())

@@ -42,7 +42,6 @@ from outputs.deliver import (
     checksums,
     deliver,
     drafting,
-    latest_release,
     local,
     manifest_of,
     write_line,
@@ -52,6 +51,7 @@ from outputs.files import FILES, Layout, PublishedFile, choices, is_written, met
 from outputs.lineage import lineage
 from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_row_sum, scan, text_hash
 from outputs.papers import coverage_of, dictionary_page, readme, release_notes
+from outputs.revisions import previous_release
 from outputs.rules.context import Before, ReleaseContext, WideFile
 from outputs.rules.report import GateFailedError, GateReport, run_gate
 from outputs.sides import Sides, write_sides
@@ -95,8 +95,8 @@ class GateFacts:
     """What the gate cannot see in finished files.
 
     `stale`: predictor and year of figures that were not made again from the present inputs. `balance`: the survey's
-    weight before and after allocation (year, table, state, before, after). `tell` is called with the report and
-    the release's name, whatever the verdict, before a failing gate raises.
+    weight before and after allocation (year, table, state, before, after). `tell` is called with the report and the
+    release's name, whatever the verdict, before a failing gate raises.
     """
 
     stale: tuple[tuple[str, int], ...] = ()
@@ -344,17 +344,8 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
 
 
 def _verify(draft: _Draft, ours: pl.LazyFrame) -> None:
-    """Long file and database hold what was written to them, no source file is in it, and changes have their reasons.
-
-    Raises `ReleaseError` otherwise.
-    """
-    assert draft.sides is not None
-    findings = {
-        "long files": _long_findings(draft, ours),
-        "database": _database_findings(draft),
-        "source files": check.check_no_sources(draft.folder, draft.meta),
-        "revisions": draft.sides.revisions.findings,
-    }
+    """Long file and database hold what was written to them; else `ReleaseError`. The rest is asked by the gate."""
+    findings = {"long files": _long_findings(draft, ours), "database": _database_findings(draft)}
     _refuse("the release fails its checks and is not published", findings)
 
 
@@ -392,20 +383,19 @@ def _pass_gate(
 
 
 def _before(draft: _Draft) -> Before | None:
-    """The release `LATEST` names, if it is whole and another one."""
-    root = local(draft.previous_root)
-    name = latest_release(root)
-    manifest = None if name is None or name == draft.name else manifest_of(root, name)
-    if name is None or manifest is None or not (root / name / "estimates.parquet").exists():
+    """The release that this one is compared with: of the same kind and states, the latest if it is one."""
+    folder = previous_release(draft.previous_root, draft.meta, but=draft.name)
+    manifest = None if folder is None else manifest_of(folder.parent, folder.name)
+    if folder is None or manifest is None:
         return None
-    path = root / name / "estimates.parquet"
+    path = folder / "estimates.parquet"
     if isinstance(path, UPath):
         copy = draft.folder.parent / f"{draft.folder.name}.before.parquet"
         path.fs.get_file(path.path, str(copy))
         frame = pl.read_parquet(copy).lazy()
         copy.unlink()
-        return Before(name, manifest, frame)
-    return Before(name, manifest, pl.scan_parquet(path))
+        return Before(folder.name, manifest, frame)
+    return Before(folder.name, manifest, pl.scan_parquet(path))
 
 
 def _long_findings(draft: _Draft, ours: pl.LazyFrame) -> list[str]:
@@ -494,7 +484,6 @@ def _seal(draft: _Draft, gate: GateReport, created: datetime) -> None:
         "states": None if meta.states is None else list(meta.states),
         "profile": meta.profile,
         "code_version": meta.code_version,
-        "code_versions": dict(sorted(meta.code_versions.items())),
         "schema_version": SCHEMA_VERSION,
         "content": draft.content,
         "layouts": list(draft.layouts),

@@ -125,9 +125,23 @@ def _outcome_metadata(outcome: Outcome) -> dict[str, Any]:
     return metadata
 
 
+# Groups of tables by the module of `schemas` that holds their model, where its name does not say enough.
+TABLE_GROUPS = {
+    "acs": "survey_records",
+    "air": "air_quality",
+    "census": "census_tables",
+    "justice": "police",
+    "published": "calibration",
+    "social": "social_capital",
+    "students": "schools",
+    "wages": "jobs_and_wages",
+}
+
+
 def table_group(found: Table | Derived) -> str:
-    """Tables are grouped by what they are about: the module of `schemas` that holds their model."""
-    return f"tables_{found.model.__module__.rpartition('.')[2]}"
+    """Tables are grouped by what they are about."""
+    about = found.model.__module__.rpartition(".")[2]
+    return f"tables_{TABLE_GROUPS.get(about, about)}"
 
 
 def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
@@ -322,7 +336,9 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             metadata["preview"] = pictures.preview(frame)
             if picture := pictures.histogram(frame.collect(), predictor.title):
                 metadata["distribution"] = picture
-        yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(account.content_hash))
+        # What people look at first stands first on the page.
+        first = {name: metadata[name] for name in ("distribution", "preview", "quality", "reasons") if name in metadata}
+        yield dg.MaterializeResult(metadata=first | metadata, data_version=dg.DataVersion(account.content_hash))
 
     return build
 

@@ -1,5 +1,6 @@
 """The jobs, and everything Dagster needs to know, for a given workspace."""
 
+import importlib
 from collections.abc import Iterator
 
 import dagster as dg
@@ -10,6 +11,23 @@ from pipelines.refresh_jobs import promote, refresh
 from pipelines.schedules import INVENTORY, look_for_news, schedules, source_inventory
 from pipelines.sensors import inbox, take_from_inbox
 from pipelines.workspace import Workspace
+from schemas.errors import MobilityError
+
+
+def executor_of(name: str) -> dg.ExecutorDefinition:
+    """The executor of a setting: `in_process`, `multiprocess`, or a dotted name (`dagster_k8s.k8s_job_executor`)."""
+    known = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+    if name in known:
+        return known[name]
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MobilityError(f"MOBILITY_EXECUTOR: there is no executor {name!r} ({error}).") from error
+    if not isinstance(found, dg.ExecutorDefinition):
+        raise MobilityError(f"MOBILITY_EXECUTOR: {name} is no executor.")
+    return found
+
 
 PATIENCE = 15.0
 """Seconds a run waits for the lock: the run before it may be over for Dagster and just about to let go."""
@@ -24,6 +42,11 @@ def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg
 
     @dg.resource(description="Data root, state folder, profile and scope; with the build lock as long as a run lasts.")
     def locked_workspace(context: dg.InitResourceContext) -> Iterator[Workspace]:
+        if workspace.settings.executor != "in_process":
+            # The steps of a run, or several runs, work side by side: Dagster's queue decides who may (docs/deploy).
+            workspace.look_again()
+            yield workspace
+            return
         run = context.run.run_id[:8] if context.run is not None else ""
         with build_lock(workspace, f"Dagster run {run}".strip(), patience=patience):
             workspace.look_again()
@@ -51,5 +74,5 @@ def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg
         schedules=schedules(),
         sensors=[inbox],
         resources={"workspace": locked_workspace},
-        executor=dg.in_process_executor,
+        executor=executor_of(workspace.settings.executor),
     )

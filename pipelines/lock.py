@@ -1,4 +1,7 @@
-"""One build at a time for a state folder, whether the command line or a run of the Dagster UI asks for it."""
+"""One build at a time for a state folder, whether the command line or a run of the Dagster UI asks for it.
+
+A data root on S3, which builds of several machines may share, has a lock of its own besides (`remote_lock`).
+"""
 
 import contextlib
 import fcntl
@@ -9,18 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from pipelines.remote_lock import BusyError, remote_lock
 from pipelines.workspace import Workspace
-from schemas.errors import MobilityError
+
+__all__ = ["BusyError", "build_lock", "inherit"]
 
 LOCK = "build.lock"
 _POLL_SECONDS = 0.2
 
 # Locks that this process has: the command line takes one for all of its runs, each of which asks for it again.
 _held: set[Path] = set()
-
-
-class BusyError(MobilityError):
-    """Another build works on the same data root."""
 
 
 @contextlib.contextmanager
@@ -43,7 +44,8 @@ def build_lock(ws: Workspace, what: str = "the command line", *, patience: float
             handle.truncate(0)
             handle.write(f"{what}, process {os.getpid()}, since {datetime.now(UTC).isoformat(timespec='seconds')}")
             handle.flush()
-            yield
+            with remote_lock(ws.root):
+                yield
         finally:
             _held.discard(file)
 

@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from outputs.about import InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
+from outputs import calibration
+from outputs.about import SYNTHETIC_NOTICE, InputFile, Lineage, OwedFile, ReleaseMeta, SourceNote
 from outputs.deliver import manifest_of
 from outputs.explorer import write_explorer
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
 from outputs.release import ReleaseReport, publish
 from outputs.rules.report import REPORT_TEXT, GateFailedError
+from pipelines.calibrate import published_figures
 from pipelines.code_version import code_version
 from pipelines.gate import gate_facts, report_folder
 from pipelines.horizon import catalog
@@ -223,7 +225,6 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
         sources=notes,
         lineage=tuple(lineage_of(ws, key, year) for key, its_years in made.items() for year in its_years),
         owed=owed_files(ws, made),
-        code_versions=versions,
     )
     try:
         report = publish(
@@ -237,7 +238,10 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             entries=entries,
             layouts=layouts_of(ws),
             facts=gate_facts(ws, {key: ws.years("estimates", key) for key in estimates}),
-            extras=(partial(write_explorer, meta=meta, entries=entries, regions=connecticut_regions(ws.retrieval())),),
+            extras=(
+                partial(write_explorer, meta=meta, entries=entries, regions=connecticut_regions(ws.retrieval())),
+                calibration.report(entries, published_figures(ws), notice=SYNTHETIC_NOTICE if meta.synthetic else ""),
+            ),
             scratch=ws.scratch,
         )
     except GateFailedError as refused:

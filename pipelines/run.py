@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outputs.promote import CANDIDATES, PUBLISHED
+from pipelines.calibrate import PUBLISHED_TABLE, calibrates
 from pipelines.derived import derived_tables, table, upstream, with_upstream
 from pipelines.engine import estimates_are_fresh, table_is_fresh
 from pipelines.horizon import catalog
@@ -47,6 +48,10 @@ def plan(
     for year in chosen:
         active = [p for p in predictors if year in catalog()[p].predictor.years]
         needed = {name for p in active for name in tables_of(p, year, ws)} | {"spine"}
+        if ws is not None and ws.profile == "live":
+            # Nothing is computed from it: the release puts these figures beside ours.
+            metrics = [m.column for p in active for m in catalog()[p].predictor.metrics]
+            needed |= {PUBLISHED_TABLE} if calibrates(metrics) else set()
         tables = [name for name in with_upstream(needed) if year in table(name).years]
         steps[year] = (tables, active)
     return steps

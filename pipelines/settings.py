@@ -21,6 +21,7 @@ class Settings(BaseSettings):
 
     `data` is a local folder or an `s3://` URL; `mirror` a folder or base URL laid out as the raw store; `state` a local
     folder for Dagster's records, locks and scratch files (default: inside a local data root, else `.mobility`).
+    `executor` carries out the steps of one run: `in_process`, `multiprocess`, or the dotted name of another one.
     `substitute` names sources that stand in for a predictor's own (`chr`), or `none`; unset: as last built.
     `layout` "reference" adds to each release the same figures in the shape of the reference's own files.
     `processes` is how many data years are worked on at a time (default: see `pipelines.years.processes`).
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     states: str | None = None
     substitute: str | None = None
     offline: bool = False
+    executor: str = "in_process"
     processes: int | None = Field(default=None, ge=1)
     layout: LayoutChoice = "clean"
     ipums_api_key: SecretStr | None = Field(default=None, validation_alias="IPUMS_API_KEY")

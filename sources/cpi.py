@@ -148,7 +148,7 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     answers = [v.key for v in reversed(SOURCE.vintages) if v.files]
     wanted = next((key for key in answers if retrieval.has(SOURCE, key)), None)
     if wanted is None and held.filter(pl.col("year") == year).height == 0:
-        wanted = answers[0]
+        wanted = next((v.key for v in SOURCE.vintages if v.files and year in v.data_years), None)
     if wanted is not None:
         (file,) = retrieval.obtain(SOURCE, wanted)
         answer = read_json(file.path)

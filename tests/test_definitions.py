@@ -64,6 +64,13 @@ def test_plan_asks_only_for_what_a_year_needs():
     assert "acs5_persons" not in employment
 
 
+def test_figures_to_compare_with_are_asked_for_in_live_builds_alone(tmp_path):
+    live, sample = (Workspace(Settings(_env_file=None, data=str(tmp_path / p), profile=p)) for p in ("live", "sample"))
+    assert "acs_published" in plan(["employment"], [2018], live)[2018][0]
+    assert "acs_published" not in plan(["employment"], [2018], sample)[2018][0]
+    assert "acs_published" not in plan(["living_wage"], [2018], live)[2018][0]
+
+
 def test_years():
     assert parse_years(None) is None
     assert parse_years("2018") == [2018]

@@ -169,13 +169,13 @@ def test_the_next_release_is_compared_with_the_last(published, tmp_path):
     changed = {k: f.with_columns(moved) for k, f in frames("preschool").items()}
     with pytest.raises(GateFailedError, match=r"T2 .*01.*2018|T2 .*2018.*01"):
         publish(changed, SPINES, root, META, entries=entries)
-    versions = dict(META.code_versions) | {"preschool": "2"}
-    report = publish(changed, SPINES, root, replace(META, code_versions=versions), entries=entries)
+    fixed = replace(META, lineage=tuple(replace(made, code_version="2") for made in META.lineage))
+    report = publish(changed, SPINES, root, fixed, entries=entries)
     assert latest_release(root) == report.name
+    assert "code fix" in next(r for r in report.gate.results if r.rule.id == "T2").note
     # A candidate is compared with what is published, wherever it stands itself.
     with pytest.raises(GateFailedError, match="T2"):
-        put(tmp_path / "candidates", "preschool", meta=replace(META, code_versions=versions),
-            previous_root=root, latest=False)  # fmt: skip
+        put(tmp_path / "candidates", "preschool", meta=fixed, previous_root=root, latest=False)
 
 
 # --- The reference layout -------------------------------------------------------------------------------------------

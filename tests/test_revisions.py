@@ -12,7 +12,7 @@ from metrics.deviation import Deviation
 from outputs.about import InputFile, Lineage, ReleaseMeta
 from outputs.lineage import CODE_FIX, LINEAGE, METHOD_CHANGE, NEW_SOURCE, NOT_RECORDED, causes, method_version
 from outputs.long import LONG
-from outputs.release import ReleaseError, publish
+from outputs.release import publish
 from outputs.revisions import (
     FIELDS,
     NEW_METRIC,
@@ -33,6 +33,7 @@ from outputs.revisions import (
     with_reasons,
     write_revisions,
 )
+from outputs.rules.report import GateFailedError
 from schemas.estimate import KEY
 
 NO_CAUSE = causes(None, None)
@@ -242,7 +243,7 @@ def test_a_release_lists_what_changed_since_the_last(tmp_path):
 
 def test_a_change_that_nothing_explains_is_not_published(tmp_path):
     first = put(tmp_path, estimates(), meta())
-    with pytest.raises(ReleaseError, match=r"share_employed 2018: .* although nothing they are made from did"):
+    with pytest.raises(GateFailedError, match=r"rule T2 .*: 6 rows: year 2018, .*metric share_employed"):
         put(tmp_path, estimates(shift=0.001), meta())
     assert (tmp_path / "LATEST").read_text().strip() == first.name
     assert put(tmp_path, estimates(shift=0.001), meta(code="2")).exists()

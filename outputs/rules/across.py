@@ -10,12 +10,12 @@ from typing import Any, Final
 import polars as pl
 
 from outputs.dictionary import PUBLISHED
-from outputs.rules.context import Before, ReleaseContext, WideFile, table
+from outputs.revisions import UNEXPLAINED
+from outputs.rules.context import ReleaseContext, WideFile, table
 from outputs.rules.geography import concat
 from outputs.rules.rule import Rule, Verdict, found, listed, not_applicable
 from outputs.write import differences
 from schemas.errors import GateError
-from schemas.estimate import KEY
 from schemas.labels import ALL, SAMPLES
 
 _FLOOR: Final = 0.5
@@ -67,64 +67,28 @@ def all_rows_agree(context: ReleaseContext, *, same_sample: bool) -> Verdict:
                         gap.quantile(0.95).alias("gap_95"),
                         gap.max().alias("largest_gap"),
                     )
+                    .filter(pl.col("pairs") > 0)
                     .sort("year")
                 )
     if compared == 0:
         what = "the same sample" if same_sample else "different samples"
         return not_applicable(f"no metric has its overall and its group file from {what} in this release")
-    verdict = concat(parts)
+    verdict = concat([p for p in parts if p.height])
     return Verdict(verdict.rows, note=f"{compared} pairs of figures compared")
 
 
-def comparable(context: ReleaseContext) -> tuple[Before | None, str]:
-    """The release before, or why it cannot be compared."""
-    before = context.before
-    if before is None:
-        return None, "there is no release before this one"
-    was = (bool(before.manifest.get("synthetic")), before.manifest.get("states"))
-    now = (context.meta.synthetic, None if context.meta.states is None else list(context.meta.states))
-    if was != now:
-        return None, f"the release before ({before.name}) covers other states or is of another kind"
-    return before, ""
-
-
-def causes(context: ReleaseContext, before: Before) -> dict[str, str]:
-    """Predictor -> what has changed behind it since the release before (code, input files). Unchanged: absent."""
-    told: dict[str, str] = {}
-    versions = before.manifest.get("code_versions", {})
-    then: dict[str, set[str]] = {}
-    for item in before.manifest.get("inputs", []):
-        then.setdefault(item["source"], set()).add(item["sha256"])
-    now: dict[str, set[str]] = {}
-    for given in context.meta.inputs:
-        now.setdefault(given.source, set()).add(given.sha256)
-    for key, entry in context.entries.items():
-        changed = sorted(s for s in entry.predictor.sources if then.get(s, set()) != now.get(s, set()))
-        why = [f"input files of {s}" for s in changed]
-        if key not in versions or versions[key] != context.meta.code_versions.get(key):
-            why.append("code")
-        if why:
-            told[key] = ", ".join(why)
-    return told
-
-
 def nothing_moved_unexplained(context: ReleaseContext) -> Verdict:
-    """T2: figures of the release before are the same now, unless code, inputs or the suppression list changed."""
-    before, why = comparable(context)
-    if before is None:
-        return not_applicable(why)
-    explained = causes(context, before)
-    quiet = [key for key in context.entries if key not in explained]
-    key = list(KEY)
-    figures = ("value", "lb", "ub", "quality")
-    now = context.long.filter(pl.col("predictor").is_in(quiet)).select(*key, "name", "reason", *figures)
-    then = before.long.filter(pl.col("predictor").is_in(quiet)).select(*key, *figures)
-    both = now.join(then, on=key, how="inner", suffix="_before", validate="1:1")
-    moved = both.filter(pl.any_horizontal(pl.col(f).ne_missing(pl.col(f"{f}_before")) for f in figures))
-    by_list = pl.col("reason") == "suppressed by us"
-    rows = moved.filter(~by_list.fill_null(False)).collect(engine="streaming").sort(key)
-    changed = ", ".join(f"{k} ({w})" for k, w in sorted(explained.items()))
-    return found(rows, note=f"compared with {before.name}; changed with a cause: {changed or 'nothing'}")
+    """T2: a figure that differs from the release before has its reason in the list of revisions.
+
+    The reason follows from what the releases record of their inputs, code and methods (`outputs.revisions`).
+    """
+    if context.before is None:
+        return not_applicable("there is no release of this kind and these states before it")
+    revisions = pl.scan_parquet(context.folder / "revisions.parquet")
+    reasons = revisions.group_by("reason").len("figures").collect(engine="streaming").sort("reason")
+    told = ", ".join(f"{n} {reason}" for reason, n in reasons.iter_rows())
+    bad = revisions.filter(pl.col("reason") == UNEXPLAINED).drop("reason", "state_name").collect(engine="streaming")
+    return found(bad, note=f"compared with {context.before.name}; figures that differ: {told or 'none'}")
 
 
 def ranks_hold(context: ReleaseContext) -> Verdict:
@@ -298,7 +262,7 @@ def newest_year(context: ReleaseContext) -> Verdict:
             name = names["value"]
             if name not in wide.frame.columns:
                 continue
-            last = wide.frame.filter(pl.col(name).is_not_null())["year"].max()
+            last = max(wide.years[name], default=None)
             told = (said.get(name) or "").split("; ")[-1]
             if told != ("" if last is None else str(last)):
                 rows.append({"file": wide.name, "column": name, "dictionary": told, "figures": last})
@@ -364,7 +328,7 @@ RULES: Final = (
          "two figures for everyone", check=lambda c: all_rows_agree(c, same_sample=True)),
     Rule("T1.samples", "`All` from another sample than the overall file: the gaps are listed", "warn", "#188 #489",
          "a gap of method read as an error", check=lambda c: all_rows_agree(c, same_sample=False)),
-    Rule("T2", "Figures of the release before are unchanged, unless code, inputs or suppressions changed", "block",
+    Rule("T2", "Figures that differ from the release before have a reason in the list of revisions", "block",
          "#536 #464 #467", "history that changes silently", check=nothing_moved_unexplained),
     Rule("T3", "Rank correlations with the year before that are below their floor are listed", "warn",
          "README of the reference", "a year in which places were mixed up", check=ranks_hold),

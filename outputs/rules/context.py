@@ -15,7 +15,7 @@ import polars as pl
 
 from metrics.predictor import Entry, Metric, Predictor
 from outputs.about import ReleaseMeta
-from outputs.dictionary import Written
+from outputs.dictionary import Written, years_with_values
 from outputs.files import choices, metrics_by_column
 from outputs.wide import parts_of
 from outputs.write import NA
@@ -69,6 +69,11 @@ class WideFile:
         """The CSV with its declared types; a cell that has not the type is null (rule S8 reports it)."""
         types = {c.name: c.dtype for c in self.written.columns}
         return self.text.select(pl.col(c).cast(types.get(c, pl.String), strict=False) for c in self.text.columns)
+
+    @cached_property
+    def years(self) -> dict[str, tuple[int, ...]]:
+        """Column -> the years in which some row has a value."""
+        return years_with_values(self.frame)
 
     @property
     def key(self) -> list[str]:

@@ -10,9 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import polars as pl
+
+from metrics.catalog import catalog
+from outputs.estimate_rules import estimate_rules
 from outputs.rules.register import RULES, rule
 from outputs.rules.report import SEVERITY_WORDS
 from outputs.rules.rule import WHERE, Rule
+from schemas import table_rules
+
+_YEARS: Final = range(2014, 2024)
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,29 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
 
 
-def _where(found: Rule) -> str:
-    return f"{WHERE[found.where]}: {found.place}" if found.place else WHERE[found.where]
+def kept_at_home() -> dict[str, list[str]]:
+    """Entry of the list -> where it is asked before there is a release: of tables and estimates as they are made."""
+    told: dict[str, list[str]] = {}
+    for name, rules in table_rules.RULES.items():
+        for family in sorted({r.id.partition(".")[0] for year in _YEARS for r in rules(year)}):
+            told.setdefault(family, []).append(f"`{name}`")
+    found = {family: [f"asset checks of {', '.join(names)}"] for family, names in told.items()}
+    nowhere = pl.DataFrame(schema={"level": pl.String, "state": pl.String, "geo": pl.String})
+    asked: dict[str, set[str]] = {}
+    predictors = [entry.predictor for entry in catalog().values()]
+    for predictor in predictors:
+        for rule_asked in estimate_rules(predictor, predictor.years[-1], nowhere):
+            asked.setdefault(rule_asked.id.partition(".")[0], set()).add(predictor.key)
+    for family, keys in asked.items():
+        few = ", ".join(f"`{key}`" for key in sorted(keys)) if len(keys) <= 4 else f"{len(keys)} predictors"
+        whose = "every predictor" if len(keys) == len(predictors) else few
+        found.setdefault(family, []).append(f"asset checks of the estimates of {whose}")
+    return found
+
+
+def _where(found: Rule, before: dict[str, list[str]]) -> str:
+    place = f"{WHERE[found.where]}: {found.place}" if found.place else WHERE[found.where]
+    return "; ".join([place, *before.get(found.family, [])])
 
 
 def page() -> str:
@@ -149,8 +177,9 @@ def page() -> str:
     lines.append(
         "| rule | what must hold | severity | guards against | evidence | kept by |\n|---|---|---|---|---|---|"
     )
+    before = kept_at_home()
     for r in RULES:
-        lines.append(_row(f"**{r.id}**", r.title, SEVERITY_WORDS[r.severity], r.catches, r.evidence, _where(r)))
+        lines.append(_row(f"**{r.id}**", r.title, SEVERITY_WORDS[r.severity], r.catches, r.evidence, _where(r, before)))
     return "\n".join(lines) + "\n"
 
 
