@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -128,12 +128,25 @@ _QUERIES: Final = """\
 """
 
 
-def readme(name: str, meta: ReleaseMeta, tables: Sequence[SideTable], wide: Mapping[str, str]) -> str:
-    """The release's first page, as Markdown. `wide` maps the wide files' names to their titles."""
+EXTRAS: Final[dict[str, str]] = {
+    "explorer": "the data explorer, a static site: `mobility explore`, or any web server; compare, map, profiles",
+    "calibration": "figures beside others that should say the same; begin with `calibration/calibration.md`",
+}
+"""Folders that a release may hold besides its files."""
+
+
+def readme(
+    name: str, meta: ReleaseMeta, tables: Sequence[SideTable], wide: Mapping[str, str], folders: Collection[str] = ()
+) -> str:
+    """The release's first page, as Markdown. `wide` maps the wide files' names to their titles.
+
+    `folders` are those of `EXTRAS` that the release holds.
+    """
     notice = f"**{SYNTHETIC_NOTICE}**\n\n" if meta.synthetic else ""
     scope = "" if meta.states is None else f"This release covers the states {', '.join(meta.states)} only.\n\n"
     files = "\n".join(f"| `csv/{stem}.csv`, `parquet/{stem}.parquet` | {title} |" for stem, title in wide.items())
     others = "\n".join(f"| {', '.join(f'`{p}`' for p in t.paths)} | {t.title} |" for t in tables)
+    extras = "".join(f"| `{folder}/` | {title} |\n" for folder, title in EXTRAS.items() if folder in folders)
     return f"""# Mobility metrics, release {name}
 
 {notice}{scope}Predictors of upward mobility for US counties and large cities. Start with
@@ -147,7 +160,7 @@ def readme(name: str, meta: ReleaseMeta, tables: Sequence[SideTable], wide: Mapp
 | `revisions.json` | counts and largest movers of the revisions |
 | `suppressions.csv` | figures withheld after review |
 | `mobility.duckdb` | all of it, ready to query |
-| `data_dictionary.html`, `data_dictionary.csv` | every column of every file |
+{extras}| `data_dictionary.html`, `data_dictionary.csv` | every column of every file |
 | `datapackage.json`, `croissant.json` | the same for programs (Frictionless, Croissant) |
 | `RELEASE_NOTES.md`, `gate_report.md`, `gate_report.json` | what is new; the rules this release was held to |
 | `release.json`, `SHA256SUMS` | facts about this release, checksums |

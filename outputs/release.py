@@ -440,7 +440,9 @@ def _write_papers(draft: _Draft, table: pl.DataFrame, gate: GateReport) -> None:
     )
     pages = {
         "data_dictionary.html": dictionary_page(table, sides.breaks, entries, meta, draft.name),
-        "README.md": readme(draft.name, meta, sides.tables, wide),
+        "README.md": readme(
+            draft.name, meta, sides.tables, wide, {p.name for p in draft.folder.iterdir() if p.is_dir()}
+        ),
         "RELEASE_NOTES.md": notes,
     }
     for name, text in pages.items():
