@@ -34,7 +34,8 @@ class Metric:
     `minimum`/`maximum` are hard limits of the value. `interval` tells what `lb`/`ub` mean: a 95 % sampling interval,
     or the range left open by suppression at the source. `text_format` is set where the reference publishes text made
     from numerator and denominator, e.g. "{numerator:.3f}:{denominator:.3f}". A metric with `published=False` appears
-    in the long file only.
+    in the long file only. `withheld` names figures beside the value (columns of `Estimate`) that are a source's own and
+    may not be passed on under its licence: accounts of the data root show them, releases leave them blank.
     """
 
     column: str
@@ -45,6 +46,7 @@ class Metric:
     interval: Interval = "none"
     text_format: str | None = None
     published: bool = True
+    withheld: tuple[str, ...] = ()
     sentence: str = ""
 
     @property

@@ -104,6 +104,7 @@ INPUT_COLUMNS: Final[dict[str, str]] = {
     "fitted": "Score on the line that is laid through the scores.",
     # Police
     "core_city": "Whether the agency serves the core city of its area.",
+    "months": "Months of the year for which the agency reported, where the agency's list says so.",
     "reports": "Whether the agency reported in the year.",
     "violent": "Violent offenses the agency reported.",
     "property": "Property offenses the agency reported.",

@@ -86,14 +86,28 @@ def _about(entries: Mapping[str, Entry]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["metric", "predictor", "pillar", "unit"], orient="row")
 
 
+def _withheld(entries: Mapping[str, Entry]) -> list[pl.Expr]:
+    """Figures that a source's licence keeps out of releases, as blanks."""
+    metrics: dict[str, list[str]] = {}
+    for column, (_, metric) in metrics_by_column(entries).items():
+        for figure in metric.withheld:
+            metrics.setdefault(figure, []).append(column)
+    return [
+        pl.when(~pl.col("metric").is_in(columns)).then(pl.col(figure)).alias(figure)
+        for figure, columns in metrics.items()
+    ]
+
+
 def long_years(
     estimates: pl.LazyFrame, spines: Mapping[int, pl.DataFrame], entries: Mapping[str, Entry]
 ) -> Iterator[pl.DataFrame]:
     """The long file, one frame of columns `LONG` per year, sorted by key; one year is in memory at a time.
 
-    Estimates of geographies that are not in the year's spine get no name; publishing refuses them.
+    Estimates of geographies that are not in the year's spine get no name; publishing refuses them. Figures that may not
+    be passed on (`Metric.withheld`) are blank.
     """
     about = _about(entries)
+    withheld = _withheld(entries)
     for year in sorted(spines):
         names = spines[year].select("level", "state", "geo", "state_name", "name")
         frame = (
@@ -104,6 +118,7 @@ def long_years(
                 GEOID,
                 pl.col("quality").replace_strict(QUALITY_WORDS, return_dtype=pl.String).alias("quality_label"),
                 pl.col("reason").replace_strict(REASONS, return_dtype=pl.String).alias("reason_text"),
+                *withheld,
             )
             .select(pl.col(c).cast(t) for c, t in LONG.items())
             .sort(KEY)

@@ -60,7 +60,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "se": "Standard error of the value.",
     "cv": "se / value.",
     "numerator": "Numerator of the value where it is a ratio.",
-    "denominator": "Denominator of the value where it is a ratio.",
+    "denominator": "Denominator of the value where it is a ratio; blank where its source may not be passed on.",
     "allocation": "Allocation quality of the crosswalk (sum_products), 0 to 1.",
     "estimation_area": "Id of the set of geographies that share this very estimate.",
     "n_areas": "How many geographies share it.",

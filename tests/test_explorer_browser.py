@@ -187,6 +187,19 @@ def test_quality_in_words_and_form_and_weak_greyed(page, address):
     assert dot.get_attribute("stroke") == "#7c878f"
 
 
+def test_a_pair_is_drawn_as_two_shares_and_over_the_years_as_their_ratio(page, address):
+    metric = "ratio_black_nh_house_value_households"
+    card = _only(page, address, metric, "housing_wealth", (FORSYTH, GUILFORD), y="2022")
+    assert "held 13.6% of the value of owned homes in Forsyth County" in card.inner_text()
+    assert "25.6% of its households" in card.inner_text()
+    shares = card.locator("figure").first
+    assert shares.locator("g[data-mark=dot] > *").count() == 2
+    assert shares.locator("g[data-mark=rule] line").count() == 4
+    assert "Forsyth County, NC" in shares.locator("svg").text_content()
+    ratios = card.locator("figure").nth(1).locator("g[data-mark=dot] > *")
+    assert ratios.count() == 18
+
+
 def test_blanks_give_their_reason(page, address):
     card = _only(page, address, "ratio_living_wage", "living_wage", (FORSYTH, WINSTON_SALEM))
     assert "published for counties only: its source does not report by city" in card.inner_text()
@@ -196,7 +209,7 @@ def test_blanks_give_their_reason(page, address):
 
 def test_breaks_are_marked(page, address):
     card = _only(page, address, "share_employed", "employment")
-    assert "Sampling areas follow the 2020 census" in card.locator(".notes").first.inner_text()
+    assert "sampling areas follow the 2020 census" in card.locator(".notes").first.inner_text()
     assert "Connecticut" not in card.locator(".notes").first.inner_text()
     card = _only(page, address, "index_air_hazard", "environment", (FORSYTH,))
     assert "Break in comparability from 2018" in card.locator(".notes").first.inner_text()

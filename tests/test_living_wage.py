@@ -17,6 +17,7 @@ from metrics.explanation import Cell
 from metrics.predictor import complete, expected_keys
 from metrics.rewarding_work.living_wage import DEVIATIONS, METRIC, PREDICTOR, SAMPLE, estimate, explain
 from metrics.wages import GROUPS, OURS, REFERENCE, REFERENCE_INDUSTRY, Switches, county_list, off_list
+from outputs.long import long_years
 from schemas.errors import InputError
 from schemas.estimate import gate
 from schemas.labels import ALL, INDUSTRY
@@ -691,3 +692,17 @@ def test_deviations_are_named_once() -> None:
     row = PublishedRow(2018, "county", "19003")
     with pytest.raises(ValueError, match="listed twice"):
         Deviation("a/b", "kept", "a", "", "", "", "", rows=(row, row))
+
+
+def test_the_living_wage_itself_stays_out_of_the_long_file():
+    """Its licence forbids to pass it on; pay, a public figure, and the ratio stand there."""
+    spines = {2018: spine("37067").collect().with_columns(pl.lit("North Carolina").alias("state_name"), name="geo")}
+    one = estimate(
+        wage_table([("37067", 0, "10", 900.0, 40)]), living_wage_table([("37067", 25.0)]), PRICES, spine("37067"), 2018
+    )
+    figures = complete(one, PREDICTOR, 2018, spines[2018])
+    (long,) = long_years(figures.lazy(), spines, {"living_wage": catalog()["living_wage"]})
+    row = long.filter(pl.col("value").is_not_null(), pl.col("subgroup") == "All").row(0, named=True)
+    assert figures["denominator"].null_count() < figures.height
+    assert row["denominator"] is None
+    assert row["numerator"] is not None

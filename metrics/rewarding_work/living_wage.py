@@ -42,6 +42,7 @@ PREDICTOR = Predictor(
             "Ratio of average pay to the living wage",
             "ratio",
             maximum=10.0,
+            withheld=("denominator",),
             sentence="In {year}, the average job in {name} paid {value:.2f} times the living wage.",
         ),
     ),

@@ -80,15 +80,18 @@ def parts(columns: dict[str, list[Any]], size: int, *, pair: bool) -> dict[str, 
     made: dict[str, Any] = {}
     for part in ("v", "l", "u", "n", *(_PAIR if pair else ())):
         values = columns[part]
-        if any(value is not None for value in values):
+        if values.count(None) < len(values):
             made[part] = _filled(size, at, values, None)
-    quality = _filled(size, at, columns["q"], "-")
-    if any(mark != "-" for mark in quality):
-        made["q"] = "".join(quality)
+    quality = "".join(_filled(size, at, columns["q"], "-"))
+    if quality.strip("-"):
+        made["q"] = quality
     reasons = _filled(size, at, columns["r"], NOT_THERE)
-    if any(reason != NO_REASON for reason in reasons):
-        made["r"] = reasons[0] if len(set(reasons)) == 1 else reasons
-    if any(areas > 1 for areas in columns["a"]):
+    low, high = min(reasons), max(reasons)
+    if low != high:
+        made["r"] = reasons
+    elif low != NO_REASON:
+        made["r"] = low
+    if max(columns["a"]) > 1:
         made["a"] = _filled(size, at, columns["a"], 0)
     return made
 

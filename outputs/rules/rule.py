@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from outputs.rules.context import ReleaseContext
 
 Severity = Literal["block", "warn"]
-Where = Literal["release", "tables", "estimates", "code", "tests"]
+Where = Literal["release", "tables", "estimates", "code", "tests", "nowhere"]
 WHERE: Final[dict[Where, str]] = {
     "release": "release gate, on the finished files",
     "tables": "asset checks of the input tables and their readers",
     "estimates": "asset checks and gate of the estimates",
     "code": "the structure of the program (types, import rules, lint)",
     "tests": "the test suite",
+    "nowhere": "not asked yet",
 }
 
 

@@ -131,7 +131,7 @@ export function dotChart(metric, rows, { width, interval }) {
       metric.pair
         ? [
             Plot.ruleY(there, { x1: (/** @type {Row} */ r) => r.figure.denominator, x2: (/** @type {Row} */ r) => r.figure.numerator, y: "at", stroke: colorOf, strokeWidth: 1.5 }),
-            Plot.tickX(there, { x: (/** @type {Row} */ r) => r.figure.denominator, y: "at", stroke: colorOf, strokeWidth: 3, insetTop: -8, insetBottom: -8 }),
+            Plot.ruleX(there, { x: (/** @type {Row} */ r) => r.figure.denominator, y1: (/** @type {Row & {at: number}} */ r) => r.at - 9, y2: (/** @type {Row & {at: number}} */ r) => r.at + 9, stroke: colorOf, strokeWidth: 3 }),
           ]
         : null,
       Plot.dot(there, {
@@ -211,7 +211,7 @@ export function yearChart(metric, rows, breaks, { width, interval, year }) {
   const [low, high] = d3.extent(numbers);
   const room = (high - low) * 0.1 || Math.abs(high) * 0.1 || 1;
   const floor = metric.minimum !== null && low - room < metric.minimum ? metric.minimum : low - room;
-  const format = metric.pair ? d3.format(".1f") : tickFormat(metric);
+  const format = metric.pair ? d3.format(".2f") : tickFormat(metric);
   const every = years.length > 6 && width < 460 ? 2 : 1;
   const svg = Plot.plot({
     width,
