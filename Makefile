@@ -43,7 +43,7 @@ bench: $(READY)  ## Measure speed and memory against named alternatives
 	$(BIN)/python -m benchmarks
 
 torture: $(READY)  ## Kill builds a hundred times at any moment and compare what is published (about ten minutes)
-	$(BIN)/python tests/torture.py --kills 100
+	$(BIN)/python tests/torture.py --kills 100 --timed
 
 audit: $(READY)  ## Look the locked packages up in a database of known weaknesses, if one can be reached
 	$(BIN)/python .ci/audit.py

@@ -119,10 +119,10 @@ def whole(root: Path) -> None:
             raise DisturbedError(f"{folder.name} is damaged: {problems[:3]}")
 
 
-def forget(root: Path, keep: random.Random) -> None:
-    """Go back some way: sometimes everything that was made, sometimes only part of it."""
+def forget(root: Path, keep: random.Random, *, all_of_it: bool) -> None:
+    """Go back to the raw files, or only some of the way."""
     for name in ("tables", "estimates", "published", "candidates", ".state"):
-        if keep.random() < 0.5 or name == "published":
+        if all_of_it or keep.random() < 0.5 or name == "published":
             shutil.rmtree(root / name, ignore_errors=True)
 
 
@@ -144,7 +144,7 @@ def torture(folder: Path, kills: int, *, seed: int = 1, settle_every: int = 5, t
     for number in range(1, kills + 1):
         by_time = timed and number % 2 == 0
         # Later builds of a row have less to do.
-        at = chance.randint(1, changes if fresh else changes // 3)
+        at = chance.randint(1, changes if fresh else changes // 6)
         fresh = False
         after = chance.uniform(0, seconds) if by_time else None
         code = forked(lambda at=at, by=by_time: build(root, die_at=None if by else at), kill_after=after)
@@ -160,7 +160,7 @@ def torture(folder: Path, kills: int, *, seed: int = 1, settle_every: int = 5, t
             if leftovers := [p for p in root.rglob("*.tmp") if ".state" not in p.parts]:
                 raise DisturbedError(f"left behind: {leftovers[:3]}")
             lines.append("settled: the same bytes as an undisturbed run")
-            forget(root, chance)
+            forget(root, chance, all_of_it=not timed)
             fresh = True
     return lines
 
@@ -170,10 +170,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--timed", action="store_true", help="every other kill comes from outside, after some time")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        for line in torture(Path(folder), chosen.kills, seed=chosen.seed, settle_every=4, timed=True):
+        for line in torture(Path(folder), chosen.kills, seed=chosen.seed, settle_every=5, timed=chosen.timed):
             print(line)
     print(f"{chosen.kills} kills: the published bytes were always those of an undisturbed run")
 
