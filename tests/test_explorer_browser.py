@@ -291,6 +291,7 @@ def test_pictures_can_be_downloaded(page, address):
     assert svg.startswith("<svg")
     for text in ("Share of adults aged 25 to 54 who are employed", "Forsyth County, NC", "release national-test"):
         assert text in svg
+    assert "A From 2022: The survey" in svg
     with page.expect_download() as waiting:
         card.get_by_role("button", name="Picture (PNG)").click()
     picture = Path(waiting.value.path()).read_bytes()

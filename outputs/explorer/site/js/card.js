@@ -1,5 +1,5 @@
 // The card of one metric: settings, sentences, charts or table, the verdict on a change, sources, downloads.
-/** @import {Catalog, Figure, Metric, Place, PlaceFile, Predictor} from "./types.d.ts" */
+/** @import {Break, Catalog, Figure, Metric, Place, PlaceFile, Predictor} from "./types.d.ts" */
 /** @import {CardState} from "./state.js" */
 /** @import {Row} from "./charts.js" */
 import { VERDICT_WORDS, earliestComparable, verdict } from "./change.js";
@@ -10,6 +10,9 @@ import { badge, choice, copy, element, placeMark, qualityMark } from "./page.js"
 import { areaRemark, differenceText, fullName, intervalText, periodText, qualityWord, sentence, shortName, sizeText, valueText } from "./words.js";
 
 const EVERYONE = "All";
+
+/** A sign on the years in words. @param {Break} one */
+const signText = (one) => `${one.kind === "sampling areas" ? "From" : "Break in comparability from"} ${one.year}: ${one.text}`;
 
 /**
  * @typedef {object} Chosen
@@ -240,7 +243,7 @@ export class Card {
       element(
         "ul",
         { class: "notes" },
-        ...signs.map((one) => element("li", {}, element("b", {}, `${one.letter} `), `${one.kind === "sampling areas" ? "From" : "Break in comparability from"} ${one.year}: ${one.text}`)),
+        ...signs.map((one) => element("li", {}, element("b", {}, `${one.letter} `), signText(one))),
         this.twoSamples(shown) ? element("li", {}, "The figure for everyone shown beside groups comes from another sample than the one shown without groups: the two may differ.") : null,
         this.metric.pair ? element("li", {}, "Over the years: share of home value divided by share of households; 1.0 means that home wealth is spread as the households are.") : null,
       ),
@@ -390,6 +393,7 @@ export class Card {
       subtitle: `${this.predictor.title}${grouped ? `, by ${this.all.kinds[shown.kind].toLowerCase()}` : ""}`,
       places: this.chosen.map(({ place }) => place),
       charts,
+      notes: marked(this.metric.breaks, years).map((one) => `${one.letter} ${signText(one)}`),
       source: this.predictor.sources.map((source) => source.title).join("; ") || "see the release's dictionary",
     });
   }

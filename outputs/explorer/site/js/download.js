@@ -57,10 +57,10 @@ function wrapped(text, width) {
  * One picture of a card: title, legend, charts, source and release.
  * @param {Catalog} all
  * @param {Metric} metric
- * @param {{subtitle: string, places: Place[], charts: {caption: string, svg: SVGElement}[], source: string}} content
+ * @param {{subtitle: string, places: Place[], charts: {caption: string, svg: SVGElement}[], notes: string[], source: string}} content
  * @returns {SVGSVGElement}
  */
-export function compose(all, metric, { subtitle, places, charts, source }) {
+export function compose(all, metric, { subtitle, places, charts, notes, source }) {
   const space = 28;
   const sizes = charts.map(({ svg }) => [Number(svg.getAttribute("width")), Number(svg.getAttribute("height"))]);
   const width = Math.max(640, ...sizes.map(([w]) => w)) + 2 * space;
@@ -95,6 +95,7 @@ export function compose(all, metric, { subtitle, places, charts, source }) {
     root.node().append(copy);
     y += sizes[i][1] + 18;
   });
+  for (const note of notes) write(note, 12, 400, MUTED);
   write(`Filled: Strong. Tinted: Marginal. Grey and hollow: Weak. Source: ${source}`, 12, 400, MUTED);
   write(`Mobility Metrics, release ${all.release}`, 12, 400, MUTED);
   const height = y + space;
