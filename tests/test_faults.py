@@ -16,7 +16,7 @@ from upath import UPath
 
 from outputs.deliver import verify_sums
 from pipelines.remote_lock import NAME, STALE_SECONDS, BusyError, remote_lock
-from pipelines.run import build_lock, run
+from pipelines.run import run
 
 PREDICTORS = ["neonatal_health"]
 SOURCES = ("popest", "wonder_natality")
@@ -106,11 +106,6 @@ def test_files_from_the_future_are_no_reason_to_build_again_or_not(built):
     for file in (built / "estimates").rglob("*.json"):
         os.utime(file, (future, future))
     assert build(built, PREDICTORS, [2022, 2023]).counts.get("built", 0) == 0
-
-
-def test_two_builds_at_once_are_refused_with_the_place_of_the_lock(built):
-    with build_lock(workspace(built)), pytest.raises(BusyError, match=r"another build is running .*build\.lock"):
-        build(built, PREDICTORS, [2022])
 
 
 # Object storage -----------------------------------------------------------------------------------------------------
