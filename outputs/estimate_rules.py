@@ -89,7 +89,11 @@ def _connecticut(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _values(predictor: Predictor, year: int) -> list[DataRule]:
     value, limits = pl.col("value"), {m.column: m for m in predictor.metrics}
-    excused = table("without_bounds", year=pl.Int64).filter(pl.col("year").is_null() | (pl.col("year") == year))
+    # A new year of a source is as the newest listed one.
+    newest = pl.col("year").max().over("metric", "level")
+    excused = table("without_bounds", year=pl.Int64).filter(
+        pl.col("year").is_null() | (pl.col("year") == year) | (newest < year)
+    )
     without = pl.any_horizontal(
         pl.lit(False),
         *(

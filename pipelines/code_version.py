@@ -22,14 +22,14 @@ def _file(module: str) -> Path | None:
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
     """All statements, of functions, classes and branches too; an import is no part of an expression."""
-    todo: list[ast.AST] = [tree]
-    while todo:
-        node = todo.pop()
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
         yield node
         for part in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(node, part, None)
             if isinstance(inner, list):
-                todo += inner
+                left += inner
 
 
 @cache

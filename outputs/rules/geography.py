@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from outputs.calibration import pairs_list
 from outputs.files import GEOID
 from outputs.rules.context import ReleaseContext, WideFile, table
 from outputs.rules.rule import Rule, Verdict, found, holds, not_applicable
@@ -270,7 +271,7 @@ def coterminous(context: ReleaseContext, *, block: bool) -> Verdict:
     """X7: a city that is its own county has the county's figure, within the tolerance of the metric."""
     tolerance = table("parity", tolerance=pl.Float64)
     strict = tolerance.filter(pl.col("severity") == "block").drop("severity", "why")
-    pairs = table("coterminous").select("place", "county")
+    pairs = pairs_list().select("place", "county")
     shown = (
         context.long.filter((pl.col("subgroup_type") == "all") & pl.col("value").is_not_null())
         .filter(pl.col("geoid").is_in([*pairs["place"].to_list(), *pairs["county"].to_list()]))
