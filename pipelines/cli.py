@@ -227,10 +227,28 @@ def _summary(settings: Settings, report: Any, seconds: float) -> None:
     if report.candidate:
         out.print(f"It waits for `mobility publish {report.release}`; the latest release has not changed.")
     out.print(
-        "Look at: csv/11_mobility-metrics_county_longitudinal.csv (one row per county and year), data_dictionary.csv,\n"
-        "  mobility.duckdb (ready views), `mobility trace 37067 2018 share_employed`, `mobility ui`.",
+        "Look at: README.md, csv/11_mobility-metrics_county_longitudinal.csv (a row per county and year),\n"
+        f"  mobility.duckdb (ready views), {_traceable(report.folder)}`mobility explore`, `mobility ui`.",
         highlight=False,
     )
+
+
+def _traceable(folder: str) -> str:
+    """A command that follows a figure of this release back; empty if the release has none for everyone."""
+    import polars as pl
+    from upath import UPath
+
+    long = UPath(folder) / "estimates.parquet"
+    with long.open("rb") as file:
+        figures = (
+            pl.read_parquet(file, columns=["geoid", "year", "metric", "subgroup_type", "value"])
+            .filter(pl.col("value").is_not_null() & (pl.col("subgroup_type") == "all"))
+            .sort(pl.col("metric") != "share_employed", pl.col("geoid") != "37067", "year", "geoid")
+        )
+    if figures.is_empty():
+        return ""
+    geoid, year, metric = figures.select("geoid", "year", "metric").row(0)
+    return f"`mobility trace {geoid} {year} {metric}`, "
 
 
 @app.command()
