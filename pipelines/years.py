@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -163,8 +164,17 @@ def _silent(*_: str) -> None:
     """Progress that nobody watches."""
 
 
+def _end_with_the_build() -> None:
+    """A build that is killed lets go of its lock: its other processes must not go on writing."""
+    build = multiprocessing.parent_process()
+    if build is not None:
+        wait([build.sentinel])
+        os._exit(1)
+
+
 def _begin(ws: Workspace, messages: "SimpleQueue[Message]") -> None:
     """Make ready a process for the years that it will be given."""
+    Thread(target=_end_with_the_build, daemon=True).start()
     global _of_this_process  # noqa: PLW0603
     tell: Callable[[Message], None] = messages.put
     ws.progress = lambda *message: tell(message)

@@ -1,5 +1,10 @@
 """Data years one after another and side by side: the same results, the same reports."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from pipelines.lock import build_lock
@@ -80,3 +85,31 @@ def test_how_many_processes(tmp_path, monkeypatch):
     assert processes(settings(tmp_path, processes=5), DUE) == 3
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     assert processes(here, MANY) == 1
+
+
+BUILD_WITH_A_PROCESS = """
+import multiprocessing, time
+from pipelines.years import _end_with_the_build
+
+if __name__ == "__main__":
+    part = multiprocessing.get_context("spawn").Process(target=_end_with_the_build)
+    part.start()
+    print(part.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_no_process_of_a_killed_build_lives_on(tmp_path):
+    """The lock is free then; a process that went on writing would write into the next build's files."""
+    script = tmp_path / "build.py"
+    script.write_text(BUILD_WITH_A_PROCESS)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as build:
+        part = Path(f"/proc/{build.stdout.readline().strip()}/stat")
+        time.sleep(5)
+        assert part.exists(), "it must still be there while the build lives"
+        build.kill()
+    until = time.monotonic() + 20
+    while part.exists() and part.read_text().split()[2] != "Z" and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not part.exists() or part.read_text().split()[2] == "Z"
