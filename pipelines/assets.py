@@ -181,7 +181,7 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         tags={"stage": "table"},
         code_version=code_version(module),
         metadata={"dagster/column_schema": schema},
-        check_specs=data_checks.specs(table_key(found.name), groups),
+        check_specs=data_checks.specs(table_key(found.name), groups, YEARS),
         output_required=False,
     )
     def build(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Iterator[Any]:
@@ -267,9 +267,14 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
     assert entry.estimate is not None
     inputs = {*entry.inputs, *(t for s in predictor.series for t in s.tables), "spine"}
     groups = data_checks.ESTIMATE_GROUPS
-    ruled = data_checks.specs(key, groups)
-    owed = dg.AssetCheckSpec("inputs_present", asset=key, description="No input of this year is owed.")
-    reviews = [dg.AssetCheckSpec(r.name, asset=key, description=f"{r.title} A warning.") for r in entry.reviews]
+    ruled = data_checks.specs(key, groups, YEARS)
+    owed = dg.AssetCheckSpec(
+        "inputs_present", asset=key, description="No input of this year is owed.", partitions_def=YEARS
+    )
+    reviews = [
+        dg.AssetCheckSpec(r.name, asset=key, description=f"{r.title} A warning.", partitions_def=YEARS)
+        for r in entry.reviews
+    ]
 
     @dg.asset(
         key=key,

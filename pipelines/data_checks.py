@@ -4,6 +4,7 @@ A check says how many of its rules hold; its table has a line per rule, and each
 One check per rule would cost more time in Dagster's event log than the rules themselves.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,9 @@ from pipelines import pictures
 from schemas.data_rules import SHOWN_ROWS, Finding
 from schemas.errors import GateError, InputError, MobilityError
 from schemas.table_rules import RULES
+
+# Checks by partition are new in Dagster, which says so at each of them.
+warnings.filterwarnings("ignore", message="Specifying a partitions_def", category=dg.PreviewWarning)
 
 GROUPS: Final[dict[str, tuple[str, bool]]] = {
     "schema": ("Columns, types, codes and values fit the model of the table.", True),
@@ -34,13 +38,14 @@ def groups_of_table(name: str) -> tuple[str, ...]:
     return TABLE_GROUPS if name in RULES else TABLE_GROUPS[:1]
 
 
-def specs(asset: dg.AssetKey, groups: Iterable[str]) -> list[dg.AssetCheckSpec]:
-    """The checks of an asset."""
+def specs(asset: dg.AssetKey, groups: Iterable[str], years: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec]:
+    """The checks of an asset, each year's on their own: years are made side by side, and a page shows them by year."""
     return [
         dg.AssetCheckSpec(
             name,
             asset=asset,
             blocking=GROUPS[name][1],
+            partitions_def=years,
             description=GROUPS[name][0] + ("" if GROUPS[name][1] else " A warning."),
         )
         for name in groups

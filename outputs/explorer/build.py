@@ -54,7 +54,6 @@ def _places(folder: Path, long: pl.LazyFrame, level: Level) -> pl.DataFrame:
 
 def _index(places: pl.DataFrame) -> pl.DataFrame:
     """One row per place: geoid, state, latest name and population, first and last year, whether it still exists."""
-    last = places["year"].max()
     return (
         places.group_by("geoid", maintain_order=True)
         .agg(
@@ -65,7 +64,7 @@ def _index(places: pl.DataFrame) -> pl.DataFrame:
             pl.col("year").min().alias("first"),
             pl.col("year").max().alias("last"),
         )
-        .with_columns((pl.col("last") == last).alias("current"))
+        .with_columns((pl.col("last") == pl.col("last").max()).alias("current"))
     )
 
 
