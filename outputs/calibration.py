@@ -93,7 +93,7 @@ def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFram
     """Every metric, year and subgroup that city and county of a pair both have, and how far they are apart.
 
     Columns: predictor, metric, sample, year, subgroup, name, county_value, place_value, difference (place less county),
-    relative (to the county's figure), agrees, reason (of a difference; empty where they agree). A pair of which
+    relative (to the county's figure), agrees, reason (of a difference; missing where they agree). A pair of which
     one side is missing is listed with a null difference.
     """
     predictor_of = {m.column: key for key, entry in entries.items() for m in entry.predictor.metrics}
@@ -133,7 +133,7 @@ def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFram
         difference.alias("difference"),
         relative.alias("relative"),
         agrees.alias("agrees"),
-        pl.coalesce(one_side, pl.when(~agrees.fill_null(False)).then(why), pl.lit("")).alias("reason"),
+        pl.coalesce(one_side, pl.when(~agrees.fill_null(False)).then(why), pl.lit(None, pl.String)).alias("reason"),
     ).sort("predictor", "metric", "sample", "year", "subgroup", "name")
 
 

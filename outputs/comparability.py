@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -115,21 +115,28 @@ def comparability(entries: Mapping[str, Entry], listed: pl.DataFrame | None = No
     )
 
 
+def concerns(row: Mapping[str, Any]) -> str:
+    """Level, sample, families of groups and states that a row is about; "all figures" if it is not restricted."""
+    told = [row["level"], SAMPLES.get(row["sample"] or ""), row["subgroup_types"]]
+    told.append(row["states"] and f"state {row['states']}")
+    return "; ".join(t for t in told if t) or "all figures"
+
+
+def years_told(row: Mapping[str, Any]) -> str:
+    """A row's years: those on both sides of a break, or those that a note is about."""
+    if row["scope"] == "across years":
+        return f"{row['from_year']} | {row['to_year']}"
+    return " to ".join(dict.fromkeys((str(row["from_year"]), str(row["to_year"]))))
+
+
 def in_words(table: pl.DataFrame) -> list[str]:
     """The breaks as Markdown list items, equal ones of several metrics of a predictor told once."""
     facts = [c for c in COMPARABILITY if c != "metric"]
     told = table.group_by(facts, maintain_order=True).agg("metric")
     lines = []
     for row in told.iter_rows(named=True):
-        span = " to ".join(dict.fromkeys((str(row["from_year"]), str(row["to_year"]))))
-        years = {
-            "across years": f"{row['from_year']} | {row['to_year']}",
-            "with care": f"with care, {span}",
-            "within year": f"within each year, {span}",
-            "earlier editions": f"against earlier editions, {span}",
-        }[row["scope"]]
-        where = ", ".join(t for t in (row["level"], row["sample"], row["subgroup_types"]) if t)
         lines.append(
-            f"- **{', '.join(row['metric'])}** ({years}{', ' + where if where else ''}; {row['kind']}): {row['text']}"
+            f"- **{', '.join(row['metric'])}** ({row['scope']}, {years_told(row)}; {concerns(row)}; {row['kind']}): "
+            f"{row['text']}"
         )
     return lines

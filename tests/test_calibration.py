@@ -55,7 +55,7 @@ def test_survey_figures_of_a_pair_agree_to_the_millionth_others_to_a_hundredth()
     found = coterminous(frame, ENTRIES)
     said = {(r["metric"], r["name"]): r for r in found.iter_rows(named=True)}
     assert said["share_employed", "Denver, Colorado"]["agrees"]
-    assert said["share_employed", "Denver, Colorado"]["reason"] == ""
+    assert said["share_employed", "Denver, Colorado"]["reason"] is None
     assert not said["share_employed", "Anchorage, Alaska"]["agrees"]
     assert said["share_employed", "Anchorage, Alaska"]["reason"] == "none is known"
     assert said["rate_crime_violent", "Denver, Colorado"]["agrees"]

@@ -64,7 +64,10 @@ def test_only_the_predictors_of_the_release_are_told():
     few = {k: v for k, v in catalog().items() if k == "environment"}
     assert set(comparability(few)["metric"]) == {"index_air_hazard"}
     words = in_words(comparability({k: v for k, v in catalog().items() if k == "income"}))
-    assert any(line.startswith("- **pctl_income_20, pctl_income_50, pctl_income_80** (2021 | 2022") for line in words)
+    assert any(
+        line.startswith("- **pctl_income_20, pctl_income_50, pctl_income_80** (across years, 2021 | 2022; ")
+        for line in words
+    )
 
 
 LAWFUL = {
