@@ -14,7 +14,7 @@ from outputs.comparability import SCOPES, concerns, in_words, years_told
 from outputs.dictionary import COLUMNS, PUBLISHED
 from outputs.revisions import NEW_METRIC, NEW_YEAR, Summary
 from outputs.tables import SideTable
-from schemas.labels import LEVELS, QUALITY_WORDS, REASONS, Level
+from schemas.labels import LEVELS, QUALITY_MEANING, QUALITY_WORDS, REASONS, Level
 
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
@@ -23,13 +23,6 @@ _STYLE: Final = (
     "th{background:#f2f2f2}code{background:#f2f2f2}h2{margin-top:2.5rem}.notice{background:#fff3cd;padding:.75rem}"
 )
 _ALL_STATES: Final = 51
-QUALITY_MEANING: Final = {
-    "Strong": "no substantial concern about sample size, missing data or measurement.",
-    "Marginal": "limited concerns; fine to look at, check before acting on it.",
-    "Weak": "serious concerns; do not act on this figure alone.",
-}
-if set(QUALITY_MEANING) != set(QUALITY_WORDS.values()):
-    raise ValueError("the words for quality and their meanings differ")
 
 
 REFERENCE: Final = (
@@ -88,7 +81,7 @@ def dictionary_page(
         parts.append(f'<p class="notice">{escape(SYNTHETIC_NOTICE)}</p>\n')
     parts.append(f"<p>{escape(REFERENCE)}</p>\n")
     parts.append("<h2>How to read the figures</h2>\n<p>Every figure has a quality:</p>\n")
-    parts.append(_table(["quality", "meaning"], list(QUALITY_MEANING.items())))
+    parts.append(_table(["quality", "meaning"], [(QUALITY_WORDS[q], text) for q, text in QUALITY_MEANING.items()]))
     parts.append("<p>Where a figure is missing or graded lower, the long file says why:</p>\n")
     parts.append(_table(["reason", "in words"], list(REASONS.items())))
     parts.append("<p>Where figures do not compare, the tables below say how far:</p>\n")

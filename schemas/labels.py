@@ -59,6 +59,11 @@ SUBGROUPS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 QUALITY_WORDS: Final[dict[int, str]] = {1: "Strong", 2: "Marginal", 3: "Weak"}
+QUALITY_MEANING: Final[dict[int, str]] = {
+    1: "No substantial concern with errors of measurement, gaps, sample size or precision.",
+    2: "Limited issues. Fine to look at; check before you act on it.",
+    3: "Serious issues. A community should not act on this figure alone.",
+}
 
 # Source samples an estimate can come from; part of the key, because two samples of one year may both be published.
 SAMPLES: Final[dict[str, str]] = {
