@@ -31,7 +31,7 @@ REFERENCE: Final = (
 )
 
 
-def span(years: Sequence[int]) -> str:
+def span(years: Collection[int]) -> str:
     """Years in words, neighbors drawn together: 2014-2019, 2021-2023."""
     runs: list[list[int]] = []
     for year in sorted(years):
@@ -40,6 +40,11 @@ def span(years: Sequence[int]) -> str:
         else:
             runs.append([year])
     return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs)
+
+
+def _drawn_together(years: str) -> str:
+    """A list of years of the dictionary, `2014; 2015; 2018`, as 2014-2015, 2018."""
+    return span([int(year) for year in years.split("; ")])
 
 
 def covered(spines: Mapping[int, pl.DataFrame], meta: ReleaseMeta) -> str:
@@ -97,7 +102,8 @@ def dictionary_page(
         unique = rows.unique("column", keep="first", maintain_order=True)
         parts.append(f"<h3>{escape(str(file))}</h3>\n")
         shown = ("column", "title", "type", "unit", "interval", "years", "subgroups", "sample")
-        parts.append(_table(shown, unique.select(shown).rows()))
+        shorter = unique.with_columns(pl.col("years").map_elements(_drawn_together, return_dtype=pl.String))
+        parts.append(_table(shown, shorter.select(shown).rows()))
     parts.append("<h2>Columns of data_dictionary.csv</h2>\n" + _table(["column", "meaning"], list(COLUMNS.items())))
     return "".join(parts) + "</html>\n"
 
@@ -108,7 +114,7 @@ def _predictor(entry: Entry, published: pl.DataFrame, breaks: pl.DataFrame, meta
     rows = []
     for metric in predictor.metrics:
         told = published.filter((pl.col("metric") == metric.column) & (pl.col("column") == metric.column))
-        years = span(sorted({int(y) for text in told["years"].drop_nulls() for y in text.split("; ")}))
+        years = span({int(y) for text in told["years"].drop_nulls() for y in text.split("; ")})
         limits = [("from", metric.minimum), ("to", metric.maximum)]
         bounds = " ".join(f"{word} {value:g}" for word, value in limits if value is not None)
         rows.append((metric.column, metric.title, metric.unit, bounds, years or "long file only"))

@@ -492,6 +492,7 @@ def _seal(draft: _Draft, gate: GateReport, created: datetime) -> None:
         "synthetic": meta.synthetic,
         "partial": meta.states is not None,
         "states": None if meta.states is None else list(meta.states),
+        "covers": covered(draft.spines, meta),
         "profile": meta.profile,
         "code_version": meta.code_version,
         "schema_version": SCHEMA_VERSION,
