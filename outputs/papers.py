@@ -230,7 +230,7 @@ names with accents. The long file of the whole nation has more rows than a sheet
 
 EXTRAS: Final[dict[str, str]] = {
     "explorer": "the data explorer, a static site: `mobility explore`, or any web server; compare, map, profiles",
-    "calibration": "figures beside others that should say the same; begin with `calibration/calibration.md`",
+    "calibration": "figures beside others that should say the same; `calibration/calibration.md` explains them",
 }
 """Folders that a release may hold besides its files."""
 
@@ -269,7 +269,7 @@ Start with `data_dictionary.html`; what is new stands in `RELEASE_NOTES.md`, the
 | `revisions.json` | counts and largest movers of the revisions |
 | `suppressions.csv` | figures withheld after review |
 | `mobility.duckdb` | all of it, ready to query |
-{extras}| `data_dictionary.html`, `data_dictionary.csv` | every column of every file |
+{extras}| `data_dictionary.html`, `data_dictionary.csv` | every column of every table but those of `calibration/` |
 | `datapackage.json`, `croissant.json` | the same for programs (Frictionless, Croissant) |
 | `RELEASE_NOTES.md`, `gate_report.md`, `gate_report.json` | what is new; the rules this release was held to |
 | `release.json`, `SHA256SUMS` | facts about this release, checksums |

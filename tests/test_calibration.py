@@ -6,6 +6,7 @@ import pytest
 from metrics.catalog import catalog
 from outputs.calibration import (
     COMPARED,
+    MEANING,
     PUBLISHED,
     WHY,
     as_markdown,
@@ -150,6 +151,9 @@ def test_the_report_is_written_into_a_release(tmp_path):
     report(ENTRIES, None)(tmp_path)
     folder = tmp_path / "calibration"
     assert {p.name for p in folder.iterdir()} == {"calibration.md", "coterminous.csv", "drift.csv", "published.csv"}
+    for table, meanings in MEANING.items():
+        with (folder / f"{table}.csv").open(encoding="utf-8") as file:
+            assert file.readline().strip().split(",") == list(meanings), table
     text = (folder / "calibration.md").read_text(encoding="utf-8")
     assert "| `share_employed` | 1 | 1 | 0 | 0.00% |  |" in text
     assert "| `share_employed` (acs1) | county | 2018-2019 | 1 | 2.50% | 2.50% |  |" in text
