@@ -17,7 +17,7 @@ from explorer_support import FORSYTH, META, WINSTON_SALEM, served
 from metrics.catalog import catalog
 from outputs.explorer import write_explorer
 from outputs.explorer.breaks import breaks_of
-from outputs.explorer.build import SITE, ExplorerError
+from outputs.explorer.build import PAGES, SITE, ExplorerError, write_pages
 from outputs.explorer.figures import NO_REASON, NOT_THERE, parts
 from outputs.explorer.peers import peers
 from outputs.explorer.states import POSTAL, REGION
@@ -146,6 +146,25 @@ def test_growing_coverage_is_a_note_and_no_break():
         found = list(breaks_of(catalog()[predictor], metric))
         assert {(b.last, b.year, b.states) for b in found if b.kind != "note"} == {(2021, 2022, ("09",))}
         assert [(b.last, b.year) for b in found if b.kind == "note"] == [(2021, 2023)]
+
+
+def test_every_page_is_whole_and_has_the_frame_that_all_share(tmp_path):
+    facts = {"release": "R & D", "synthetic": False, "notice": None, "states": ["10"]}
+    write_pages(tmp_path, facts)
+    assert {p.stem for p in tmp_path.glob("*.html")} == set(PAGES)
+    titles = set()
+    for stem, name in PAGES.items():
+        text = (tmp_path / f"{stem}.html").read_text()
+        assert "<!--" not in text, stem
+        assert f'<body data-page="{name}">' in text
+        assert f'src="js/{name}.js"' in text
+        assert text.count("aria-current") == (1 if stem != "profile" else 0)
+        assert "Release <b>R &amp; D</b>" in text
+        assert "some states only: DE" in text
+        titles.add(text[text.index("<title>") : text.index("</title>")])
+        for part in ("head", "body", "main", "nav", "header", "footer", "html"):
+            assert text.count(f"</{part}>") == 1, (stem, part)
+    assert len(titles) == len(PAGES)
 
 
 @pytest.fixture(scope="module")
