@@ -1,6 +1,8 @@
 """Collecting what is known about one published figure: the estimate, its inputs, its files, its checks."""
 
+import re
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from pipelines.workspace import Account, Workspace
 from schemas.errors import MobilityError
 from schemas.estimate import KEY
 from schemas.labels import ALL
+from sources.framework.states import BY_POSTAL
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Figure:
     row: dict[str, Any]
     explanation: Explanation
     facts: dict[str, Any]
+
+
+_STATE_FILE = re.compile(r"(.*?)([a-z]{2})((?:\.[a-z0-9]+)+)")
+"""Name of a file of one state: whatever stands before its postal code, and the endings after it."""
 
 
 class TraceError(MobilityError):
@@ -118,7 +125,7 @@ def trace_figure(
     others = {t for s in predictor.series for t in s.tables} - set(series.tables)
     tables = {(i["table"], year) for i in account.inputs if i["table"] not in others}
     lacking = [o for name, _ in sorted(tables) if (a := ws.account("tables", name, year)) is not None for o in a.owed]
-    files = [{**f, "file": f["name"]} for f in provenance(ws, tables)]
+    files = _of_states([{**f, "file": f["name"]} for f in provenance(ws, tables)], state)
     facts = {
         "predictor": predictor,
         "name": _name(ws, level, state, geo, year),
@@ -135,9 +142,9 @@ def trace_figure(
         "deviations": [
             {"key": d.id, "kind": d.kind, "reference": d.reference, "ours": d.ours, "why": d.why, "effect": d.effect}
             for d in entry.deviations
-            if d.rows is None or any(r.geoid == state + geo and r.year == year for r in d.rows)
+            if d.touches(**{k: row[k] for k in ("year", "level", "state", "geo", "subgroup_type", "metric")})
         ],
-        "release": last_release(ws) or "not published as it stands now",
+        "release": last_release(ws) or "none yet with these estimates as they stand now",
         "synthetic": ws.profile == "sample",
         "code": {
             "version": account.code_version,
@@ -147,6 +154,17 @@ def trace_figure(
         },
     }
     return Figure(row, explanation, facts)
+
+
+def _of_states(files: list[dict[str, Any]], state: str) -> list[dict[str, Any]]:
+    """The files with the state of those that exist once per state (None: of the nation); those of `state` first."""
+    patterns = [_STATE_FILE.fullmatch(f["name"].lower()) for f in files]
+    families = Counter((f["source"], f["vintage"], p[1], p[3]) for f, p in zip(files, patterns, strict=True) if p)
+    for file, p in zip(files, patterns, strict=True):
+        several = p is not None and families[file["source"], file["vintage"], p[1], p[3]] > 1
+        found = BY_POSTAL.get(p[2].upper()) if p is not None and several else None
+        file["state"] = None if found is None else found.fips
+    return sorted(files, key=lambda f: (f["source"], f["vintage"], f["state"] not in (None, state)))
 
 
 def _rules(ws: Workspace, key: str, account: Account, tables: set[str]) -> list[dict[str, Any]]:
@@ -162,11 +180,9 @@ def _rules(ws: Workspace, key: str, account: Account, tables: set[str]) -> list[
             "passed": f.passed,
             "severity": f.severity,
             "of": of,
+            "rows": f.checked,
             "detail": "; ".join(
-                [
-                    f"{f.checked:,} rows" if f.passed else f"{f.failing:,} of {f.checked:,} rows",
-                    *([f.note] if f.note else []),
-                ]
+                [*([] if f.passed else [f"{f.failing:,} of {f.checked:,} rows"]), *([f.note] if f.note else [])]
             ),
         }
         for of, made in asked

@@ -12,7 +12,7 @@ from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
 from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.growth import covers
 from metrics.microdata import used_by
@@ -110,6 +110,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="preschool/income-line",
+        scope=Scope(subgroup_types=("income",)),
         kind="kept",
         predictor="preschool",
         reference="Household income is split at 50,000 dollars of the data year in all years.",

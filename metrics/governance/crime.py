@@ -9,7 +9,7 @@ import polars as pl
 
 from metrics import agencies as police
 from metrics.agencies import AREA, PER
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
@@ -259,6 +259,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/fondling",
+        scope=Scope(metrics=("rate_crime_violent",)),
         kind="kept",
         predictor="crime",
         reference="Misspells fondling in its list of violent offenses, so that none is counted.",
@@ -277,6 +278,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/new-york",
+        scope=Scope(states=("36",)),
         kind="kept",
         predictor="crime",
         reference="New York City's police counts in New York County alone.",
@@ -286,6 +288,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/valdez-cordova",
+        scope=Scope(states=("02",)),
         kind="kept",
         predictor="crime",
         reference="Agencies of the former Valdez-Cordova Census Area count in neither of its two successors.",
@@ -295,6 +298,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/whole-agencies-in-quality",
+        scope=Scope(level="county"),
         kind="kept",
         predictor="crime",
         reference="An agency of several counties counts as a whole agency in the share of each.",
@@ -304,6 +308,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/single-listed-city",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="crime",
         reference=(

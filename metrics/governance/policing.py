@@ -9,7 +9,7 @@ import polars as pl
 
 from metrics import agencies as police
 from metrics.agencies import AREA, FEWEST_PEOPLE, PER
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
@@ -278,6 +278,7 @@ _EVERY_GROUP: Final = tuple(group.label for group in GROUPS)
 DEVIATIONS: Final = (
     Deviation(
         id="policing/lost-ethnicity",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="deviation",
         predictor="policing",
         reference="One juvenile arrest without ethnicity makes the agency's Hispanic arrests missing, then nothing.",
@@ -318,6 +319,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="policing/other-races",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="policing",
         reference="Divides arrests of Asian, Pacific Islander and American Indian juveniles by residents of all other "
@@ -328,6 +330,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="policing/small-groups",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="policing",
         reference="Gives a rate for every group of 30 juveniles, with the quality of the whole area.",
@@ -337,6 +340,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="policing/new-york",
+        scope=Scope(states=("36",)),
         kind="kept",
         predictor="policing",
         reference="New York City's police counts in New York County alone.",
@@ -346,6 +350,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="policing/valdez-cordova",
+        scope=Scope(states=("02",)),
         kind="kept",
         predictor="policing",
         reference="Agencies of the former Valdez-Cordova Census Area count in neither of its two successors.",
