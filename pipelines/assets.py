@@ -17,7 +17,7 @@ from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
 from pipelines.engine import Outcome, refresh_estimates, refresh_table
 from pipelines.horizon import catalog
-from pipelines.judge import findings_of
+from pipelines.judge import MATCHES, findings_of
 from pipelines.release import RefusedError, provenance, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
 from pipelines.workspace import Account, Workspace
@@ -331,7 +331,7 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         for review in entry.reviews:
             yield _reviewed(workspace, predictor.key, year, review)
         metadata = _outcome_metadata(outcome) | _behind(workspace, account)
-        for name in ("quality", "reasons"):
+        for name in ("quality", "reasons", MATCHES):
             if rows := pictures.records(account.notes.get(name, [])):
                 metadata[name] = rows
         if entry.substitute is not None and (stand_in := account.notes.get(NOTE)):

@@ -206,7 +206,7 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     universe = spine.collect()
     stored = ws.scan("estimates", key, year)
     if before is not None and fresh and stored is not None:
-        judge_estimates(before, predictor, stored.collect(), universe)
+        judge_estimates(before, predictor, stored.collect(), universe, input_frames(ws, entry, year))
         ws.write_account("estimates", before)
         return Outcome("unchanged", before)
     frames = input_frames(ws, entry, year)
@@ -231,7 +231,7 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     account.notes = _tallies(gated)
     if (substitute := stands_in(ws, key, year)) is not None:
         account.notes[NOTE] = substitute.name
-    judge_estimates(account, predictor, gated, universe)
+    judge_estimates(account, predictor, gated, universe, frames)
     account.content_hash = canonical_hash(gated)
     return Outcome("built", ws.write("estimates", gated, account))
 

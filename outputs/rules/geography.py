@@ -325,8 +325,9 @@ RULES: Final = (
     Rule("G8", "The year is a whole number in every row, and a year of the release", "block",
          "connectedness file: 126 rows without a year", "rows that belong to no year", check=years_are_whole),
     Rule("G9", "Joins declare their cardinality; unmatched rows are counted", "block", "#358 #348 #299 9ab8949",
-         "rows multiplied or lost in a join", where="code",
-         place="`validate=` on joins; counts in the accounts of tables; rules G1, G2 and S4 on the result"),
+         "rows multiplied or lost in a join", where="estimates",
+         place="codes of counties that no year knows, above 1 percent of a table's; `validate=` on joins; counts in "
+         "the accounts of tables and estimates, in both directions"),
     Rule("X6", "Places newer than a crosswalk have a figure or a reason", "block", "#454 #425 #565",
          "South Fulton and other young cities lost", check=late_places),
     Rule("X7", "A city that is its own county has the county's figure (metrics measured to agree)", "block",
