@@ -132,7 +132,12 @@ def trace_figure(
         "provenance": files,
         "checks": [
             *_rules(ws, predictor.key, account, {i["table"] for i in account.inputs if i["table"] not in others}),
-            {"name": "inputs present", "passed": not lacking, "detail": f"{len(lacking)} owed"},
+            {
+                "name": "every file of the inputs is here",
+                "passed": not lacking,
+                "severity": "warn",
+                "detail": "; ".join(f"{o['source']} {o['vintage']}: {', '.join(o['files'])}" for o in lacking),
+            },
             {
                 "name": "up to date",
                 "passed": estimates_are_fresh(ws, predictor.key, year),
