@@ -57,7 +57,7 @@ COMPARED: Final[dict[str, str]] = {
     "pctl_income_50": "B19013, median household income",
     "pctl_income_80": "B19080, upper limit of the fourth fifth",
     "share_in_preschool": "B14003, ages 3 and 4 enrolled",
-    "share_digital_access": "S2801, households with a computer and broadband",
+    "share_digital_access": "S2801, households with broadband by cable, fiber or DSL, with a computer or without",
 }
 """Metric -> the Census Bureau's published figure it is compared with."""
 
