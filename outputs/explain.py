@@ -82,6 +82,7 @@ def account(
                 "title": metric.title,
                 "unit": metric.unit,
                 "interval": metric.interval,
+                "published": metric.published,
             },
             "sample": SAMPLES[str(row["sample"])],
             "sentence": _sentence(metric.sentence, row, name),
@@ -219,6 +220,8 @@ def particulars(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What else the row of the estimate holds: (label, text), present columns only."""
     figure = told["figure"]
     pairs = [("reason", f"{figure['reason']}: {told['reason_text']}")] if figure["reason"] else []
+    if not told["metric"]["published"]:
+        pairs.append(("where", "in the long file only (estimates.parquet), in no county or city file"))
     pairs.append(("sample", f"{told['key']['sample']}: {told['sample']}"))
     labels = {
         "reference_period": "period",

@@ -3,14 +3,16 @@
 import re
 import shlex
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import polars as pl
 
-from metrics.explanation import Cell, Explanation
+from metrics.explanation import Cell, Decision, Explanation
 from metrics.predictor import Entry
-from outputs.suppress import for_release
+from outputs.suppress import REASON as REVIEWED
+from outputs.suppress import for_release, suppressions
 from pipelines.engine import estimates_are_fresh, input_frames
 from pipelines.horizon import catalog
 from pipelines.judge import findings_of
@@ -52,7 +54,9 @@ def _entry(metric: str) -> Entry:
     if base != metric:
         return _entry(base)
     names = sorted(m.column for e in catalog().values() for m in e.predictor.metrics)
-    raise TraceError(f"no metric {metric!r}; there are: {', '.join(names)}.")
+    near = get_close_matches(metric, names, n=5, cutoff=0.5)
+    meant = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names)}."
+    raise TraceError(f"no metric {metric!r}; {meant}")
 
 
 def split_geoid(geoid: str) -> tuple[str, str, str]:
@@ -102,9 +106,7 @@ def trace_figure(
         .collect()
     )
     if here.is_empty():
-        raise TraceError(
-            f"{geoid} has no {metric} in {year}: not a {level} of that year, or not published for its level."
-        )
+        raise TraceError(_why_not_there(ws, entry, level, geoid, metric, year))
     row = _choose(here, entry, year, subgroup_type, subgroup, sample)
     cell = Cell(**{k: row[k] for k in KEY})
     account = ws.account("estimates", predictor.key, year)
@@ -118,13 +120,17 @@ def trace_figure(
     frames = input_frames(ws, entry, year)
     owed = [t for t in series.tables if frames.get(t) is None]
     if entry.explain is None or owed:
-        why = f"input owed: {', '.join(owed)}" if owed else "this predictor gives no account of its figures yet"
+        why = f"not worked out: tables owed, {', '.join(owed)}" if owed else "this predictor gives no account yet"
         explanation = Explanation(formula=why, recomputed=None, inputs=pl.DataFrame(), tables=series.tables)
     else:
         explanation = entry.explain(cell, year=year, **frames)
+    if row["reason"] == REVIEWED:
+        explanation = _withheld(explanation, geoid, row)
     others = {t for s in predictor.series for t in s.tables} - set(series.tables)
     tables = {(i["table"], year) for i in account.inputs if i["table"] not in others}
     lacking = [o for name, _ in sorted(tables) if (a := ws.account("tables", name, year)) is not None for o in a.owed]
+    if owed:
+        explanation = replace(explanation, notes=(*explanation.notes, *map(_owed, lacking)))
     files = _of_states([{**f, "file": f["name"]} for f in provenance(ws, tables)], state)
     facts = {
         "predictor": predictor,
@@ -159,6 +165,61 @@ def trace_figure(
         },
     }
     return Figure(row, explanation, facts)
+
+
+def _owed(note: dict[str, Any]) -> str:
+    """What is owed, and how it is had."""
+    files = ", ".join(note.get("files") or ["its files"])
+    return f"Owed: {files} of {note['source']}, edition {note['vintage']}. {note.get('recipe') or ''}".strip()
+
+
+def _withheld(explanation: Explanation, geoid: str, row: dict[str, Any]) -> Explanation:
+    """The account of a figure that a person withheld: the inputs as they are, and who decided why."""
+    listed = suppressions().filter(
+        (pl.col("geoid") == geoid)
+        & (pl.col("year") == row["year"])
+        & (pl.col("level") == row["level"])
+        & (pl.col("metric") == row["metric"])
+        & pl.col("applies_to").is_in(["both", "release"])
+    )
+    decisions = [
+        Decision(
+            "review by a person",
+            None,
+            f"listed in outputs/suppressions.csv: {reason} {note}",
+            f"the figure is withheld; it is looked at again by {expires} at the latest",
+        )
+        for reason, note, expires in listed.select("reason", "source_note", "expires").iter_rows()
+    ]
+    return replace(
+        explanation,
+        formula=f"withheld after review; the inputs alone give: {explanation.formula}",
+        recomputed=None,
+        decisions=(*explanation.decisions, *decisions),
+    )
+
+
+def _why_not_there(ws: Workspace, entry: Entry, level: str, geoid: str, metric: str, year: int) -> str:
+    """Why a figure has no row: the area is none of that year (with those it may be), or the level is not published."""
+    state, geo = geoid[:2], geoid[2:]
+    areas = {y: spine for y in entry.predictor.years if (spine := ws.scan("tables", "spine", y)) is not None}
+    here = pl.col("level").eq(level) & pl.col("state").eq(state)
+    if year not in areas:
+        return f"{geoid} has no {metric} in {year}."
+    known = areas[year].filter(here).select("geo", "name").collect()
+    if geo in known["geo"]:
+        levels = sorted({place for _, place, _, _, shown in entry.predictor.cells(year) if shown.column == metric})
+        return f"{metric} is not published for a {level} in {year}" + (
+            f"; there are figures of each {' and each '.join(levels)}." if levels else "."
+        )
+    others = [str(y) for y, spine in areas.items() if spine.filter(here & pl.col("geo").eq(geo)).collect().height]
+    if others:
+        return f"{geoid} is not a {level} of {year}, but of {', '.join(others)}."
+    if known.is_empty():
+        return f"{geoid} is not a {level} of {year}: state {state} has none in this data root."
+    near = known.sort((pl.col("geo").cast(pl.Int64) - int(geo)).abs(), "geo").head(5)
+    meant = ", ".join(f"{state}{code} ({name})" for code, name in near.iter_rows())
+    return f"{geoid} is not a {level} of {year} in this data root; near it are {meant}."
 
 
 def _of_states(files: list[dict[str, Any]], state: str) -> list[dict[str, Any]]:
@@ -231,7 +292,8 @@ def _choose(
     if sample is not None:
         chosen = chosen.filter(pl.col("sample") == sample)
     if chosen.height != 1:
-        listed = here if chosen.is_empty() else chosen
+        of_type = here.filter(pl.col("subgroup_type") == subgroup_type) if subgroup_type is not None else here
+        listed = chosen if chosen.height else of_type if of_type.height else here
         choices = [
             f"--subgroup-type {r['subgroup_type']} --subgroup {r['subgroup']!r} --sample {r['sample']}"
             for r in listed.iter_rows(named=True)
