@@ -324,9 +324,10 @@ def explain(
     if row["value"] is not None:
         percent = counted.select((pl.col("weight") * pl.col(column)).implode().list.sum()).item()
         value = float(percent) / (100 * weight)
+    top = "" if value is None else f" {value * weight / SCALE:,.2f}"
     result = f"no figure ({row['reason']})" if value is None else f"{value:.6f}"
     return Explanation(
-        formula=f"sum of households x share of the tract / {weight / SCALE:,.4f} households = {result}",
+        formula=f"sum of households x share of the tract{top} / {weight / SCALE:,.4f} households = {result}",
         recomputed=value,
         inputs=inputs,
         tables=(*TABLES, *(() if cell.level == "county" else ("tract_place",))),
