@@ -34,15 +34,15 @@ def recomputed(inputs: pl.DataFrame, factors: Sequence[int]) -> float:
 
 def formula(metric: str, inputs: pl.DataFrame, value: float | None) -> str:
     """The ratio with its numbers, PUMA by PUMA."""
-    result = f"{metric} = {'missing' if value is None else f'{value:.10g}'}"
+    result = f"{metric} is withheld; it would be" if value is None else f"{metric} = {value:.10g} ="
     rows_shown = inputs.select("afact", "occupied", "vacant", "low_income").rows()
     if len(rows_shown) == 1:
         _, occupied, vacant, low = rows_shown[0]
-        return f"{result} = ({occupied:,} occupied + {vacant:,} vacant) / {low:,} (one PUMA, its factor cancels)"
+        return f"{result} ({occupied:,} occupied + {vacant:,} vacant) / {low:,} (one PUMA, its factor cancels)"
     top = " + ".join(f"{a:.4f} x ({o:,} + {v:,})" for a, o, v, _ in rows_shown[:_SHOWN])
     bottom = " + ".join(f"{a:.4f} x {low:,}" for a, _, _, low in rows_shown[:_SHOWN])
     more = f" + ... ({len(rows_shown) - _SHOWN} more PUMAs)" if len(rows_shown) > _SHOWN else ""
-    return f"{result} = ({top}{more}) / ({bottom}{more})"
+    return f"{result} ({top}{more}) / ({bottom}{more})"
 
 
 def steps(cell: Cell, everything: pl.LazyFrame, local: pl.LazyFrame, low_income: int, percent: int) -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from schemas.labels import ALL
 
 
@@ -48,6 +48,7 @@ def new_york(predictor: str, manhattan: str) -> Deviation:
     """New York City counts in one borough. `manhattan` is the rate that follows from it."""
     return Deviation(
         id=f"{predictor}/new-york",
+        scope=Scope(states=("36",)),
         kind="kept",
         predictor=predictor,
         reference="New York City's police counts in New York County alone.",
@@ -61,6 +62,7 @@ def valdez_cordova(predictor: str) -> Deviation:
     """A former census area's agencies count in neither of its successors."""
     return Deviation(
         id=f"{predictor}/valdez-cordova",
+        scope=Scope(states=("02",)),
         kind="kept",
         predictor=predictor,
         reference="Agencies of the former Valdez-Cordova Census Area count in neither of its two successors.",

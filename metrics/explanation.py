@@ -52,6 +52,15 @@ def allocation_decision(pairs: pl.DataFrame, reason: str | None = None) -> Decis
     )
 
 
+def weakest(*graded: Decision) -> tuple[Decision, ...]:
+    """Decisions that each end in "quality 1" to "quality 3", and the one that follows: the weakest of them."""
+    worst = max(int(d.outcome.removeprefix("quality ")) for d in graded)
+    return (
+        *graded,
+        Decision("quality of the figure", float(worst), "the weakest of the grades above", f"quality {worst}"),
+    )
+
+
 @dataclass(frozen=True)
 class Explanation:
     """The account of one figure.

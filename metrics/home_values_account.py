@@ -39,14 +39,14 @@ def formula(metric: str, inputs: pl.DataFrame, factors: Sequence[int], value: fl
     if len(factors) > 1:
         sums = tuple(round(n / SCALE) for n in sums)
     group_value, all_value, group_households, all_households = (f"{n:,}" for n in sums)
-    result = f"{metric} = {'missing' if value is None else f'{value:.10g}'}"
+    result = f"{metric} is withheld; it would be" if value is None else f"{metric} = {value:.10g} ="
     of_value = f"{group_value} / {all_value} dollars"
     of_households = f"{group_households} / {all_households} households"
     if metric.startswith("share_house_value"):
-        return f"{result} = {of_value}"
+        return f"{result} {of_value}"
     if metric.startswith("share_households"):
-        return f"{result} = {of_households}"
-    return f"{result} = ({of_value}) / ({of_households})"
+        return f"{result} {of_households}"
+    return f"{result} ({of_value}) / ({of_households})"
 
 
 def steps(cell: Cell, race: str, everything: pl.LazyFrame, local: pl.LazyFrame) -> tuple[Step, ...]:

@@ -6,21 +6,21 @@ Three comparisons of the release with itself, and one with the Census Bureau:
 * from year to year figures move little, and places keep their rank;
 * shares and incomes from survey microdata lie within the margins of the Bureau's own published tables.
 
-Nothing is withheld for what is found here; the report is read by people. Source of the pairs: counts of the 2020 census
-(place and county of one state with the same population).
+Nothing is withheld for what is found here; the report is read by people. The pairs are those of `outputs.pairs`, which
+the gate compares, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from metrics.predictor import Entry
+from outputs.pairs import agrees, side_by_side
 from outputs.write import csv_text
 from schemas.labels import ALL
 
@@ -57,7 +57,7 @@ COMPARED: Final[dict[str, str]] = {
     "pctl_income_50": "B19013, median household income",
     "pctl_income_80": "B19080, upper limit of the fourth fifth",
     "share_in_preschool": "B14003, ages 3 and 4 enrolled",
-    "share_digital_access": "S2801, households with a computer and broadband",
+    "share_digital_access": "S2801, households with broadband by cable, fiber or DSL, with a computer or without",
 }
 """Metric -> the Census Bureau's published figure it is compared with."""
 
@@ -134,11 +134,6 @@ class Calibration:
     owed: tuple[str, ...]
 
 
-def pairs_list() -> pl.DataFrame:
-    """place (7 digits), county (5 digits), name: the cities that are a county of their own."""
-    return pl.read_csv((resources.files("outputs") / "coterminous.csv").read_bytes(), infer_schema=False)
-
-
 def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFrame:
     """Every metric, year and subgroup that city and county of a pair both have, and how far they are apart.
 
@@ -148,28 +143,8 @@ def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFram
     """
     predictor_of = {m.column: key for key, entry in entries.items() for m in entry.predictor.metrics}
     survey = {m.column for e in entries.values() for m in e.predictor.metrics if _is_survey(e)}
-    key = ["metric", "sample", "year", "subgroup_type", "subgroup"]
-    rows = long.select("level", *key, pl.concat_str("state", "geo").alias("geoid"), "value", "reason")
-    listed = pairs_list()
-    counties = (
-        rows.filter((pl.col("level") == "county") & pl.col("geoid").is_in(listed["county"].to_list()))
-        .select(*key, pl.col("geoid").alias("county"), pl.col("value").alias("county_value"), county_reason="reason")
-        .collect(engine="streaming")
-    )
-    places = (
-        rows.filter((pl.col("level") == "place") & pl.col("geoid").is_in(listed["place"].to_list()))
-        .select(*key, pl.col("geoid").alias("place"), pl.col("value").alias("place_value"), place_reason="reason")
-        .collect(engine="streaming")
-    )
-    both = (
-        listed.join(counties, on="county", how="inner")
-        .join(places, on=["place", *key], how="inner", validate="1:1")
-        .filter(pl.col("county_value").is_not_null() | pl.col("place_value").is_not_null())
-    )
-    difference = pl.col("place_value") - pl.col("county_value")
-    relative = pl.when(pl.col("county_value") != 0).then(difference / pl.col("county_value").abs())
     limit = pl.when(pl.col("metric").is_in(list(survey))).then(SURVEY).otherwise(OTHERS)
-    agrees = (difference == 0) | (relative.abs() <= limit)
+    both = side_by_side(long).with_columns(agrees=agrees(limit))
     predictor = pl.col("metric").replace_strict(predictor_of, default=None, return_dtype=pl.String)
     one_side = pl.when(pl.col("place_value").is_null()).then(
         pl.format("no city figure: {}", pl.col("place_reason").fill_null("not said"))
@@ -180,10 +155,10 @@ def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFram
     return both.select(
         predictor.alias("predictor"),
         *("metric", "sample", "year", "subgroup", "name", "county_value", "place_value"),
-        difference.alias("difference"),
-        relative.alias("relative"),
-        agrees.alias("agrees"),
-        pl.coalesce(one_side, pl.when(~agrees.fill_null(False)).then(why), pl.lit(None, pl.String)).alias("reason"),
+        *("difference", "relative", "agrees"),
+        pl.coalesce(one_side, pl.when(~pl.col("agrees").fill_null(False)).then(why), pl.lit(None, pl.String)).alias(
+            "reason"
+        ),
     ).sort("predictor", "metric", "sample", "year", "subgroup", "name")
 
 

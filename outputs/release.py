@@ -95,12 +95,14 @@ class GateFacts:
     """What the gate cannot see in finished files.
 
     `stale`: predictor and year of figures that were not made again from the present inputs. `balance`: the survey's
-    weight before and after allocation (year, table, state, before, after). `tell` is called with the report and the
-    release's name, whatever the verdict, before a failing gate raises.
+    weight before and after allocation (year, table, state, before, after). `controls`: the people of the survey's files
+    beside the published totals they are weighted to (year, table, state, weighted, control). `tell` is called with the
+    report and the release's name, whatever the verdict, before a failing gate raises.
     """
 
     stale: tuple[tuple[str, int], ...] = ()
     balance: pl.DataFrame | None = None
+    controls: pl.DataFrame | None = None
     tell: Callable[[GateReport, str], None] = lambda _report, _name: None
 
 
@@ -372,6 +374,7 @@ def _pass_gate(
         before=_before(draft),
         stale=facts.stale,
         balance=facts.balance,
+        controls=facts.controls,
         columns_of=columns_of,
     )
     report = run_gate(context)

@@ -14,9 +14,9 @@ from outputs.calibration import (
     calibrate,
     coterminous,
     drift,
-    pairs_list,
     report,
 )
+from outputs.pairs import agrees, pairs_list, side_by_side
 
 ENTRIES = catalog()
 COLUMNS = ("year", "level", "state", "geo", "subgroup_type", "subgroup", "metric", "sample", "value", "lb", "ub",
@@ -64,6 +64,21 @@ def test_survey_figures_of_a_pair_agree_to_the_millionth_others_to_a_hundredth()
     assert not baltimore["agrees"]
     assert (baltimore["difference"], baltimore["relative"]) == (2.0, 0.2)
     assert baltimore["reason"] == WHY["crime"]
+
+
+def test_gate_and_report_compare_the_same_pairs_and_differ_in_how_close_they_must_be():
+    """A difference of half a percent: the report says that two figures of one survey differ, the gate lets it pass."""
+    frame = long(row("county", "08031", 0.800), row("place", "0820000", 0.804))
+    (pair,) = side_by_side(frame).iter_rows(named=True)
+    assert (pair["county"], pair["place"], pair["relative"]) == ("08031", "0820000", pytest.approx(0.005))
+    assert coterminous(frame, ENTRIES)["agrees"].to_list() == [False]
+    assert side_by_side(frame).select(agrees(pl.lit(0.01))).to_series().to_list() == [True]
+
+
+@pytest.mark.parametrize(("county", "place", "said"), [(0.0, 0.0, True), (0.0, 0.1, False), (None, 0.1, None)])
+def test_zero_and_missing_figures_of_a_pair(county, place, said):
+    frame = long(row("county", "08031", county), row("place", "0820000", place))
+    assert side_by_side(frame).select(agrees(pl.lit(0.01))).to_series().to_list() == [said]
 
 
 def test_a_pair_of_which_one_side_is_missing_says_why():

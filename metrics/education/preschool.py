@@ -10,7 +10,7 @@ from metrics import acs_recodes
 from metrics.acs_deviations import acs_deviations, zero_width
 from metrics.acs_reference import OURS, Reproduce
 from metrics.cells import EVERYBODY, Filter
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.five_year_share import explain_five_year_share, five_year_share
 from metrics.microdata import used_by
@@ -106,6 +106,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="preschool/income-line",
+        scope=Scope(subgroup_types=("income",)),
         kind="kept",
         predictor="preschool",
         reference="Household income is split at 50,000 dollars of the data year in all years.",

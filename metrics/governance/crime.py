@@ -10,7 +10,7 @@ import polars as pl
 from metrics import agencies as police
 from metrics.agencies import AREA, PER
 from metrics.agencies_deviations import former_codes, new_york, single_city, valdez_cordova
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
@@ -239,6 +239,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/fondling",
+        scope=Scope(metrics=("rate_crime_violent",)),
         kind="kept",
         predictor="crime",
         reference="Misspells fondling in its list of violent offenses, so that none is counted.",
@@ -259,6 +260,7 @@ DEVIATIONS: Final = (
     valdez_cordova("crime"),
     Deviation(
         id="crime/whole-agencies-in-quality",
+        scope=Scope(level="county"),
         kind="kept",
         predictor="crime",
         reference="An agency of several counties counts as a whole agency in the share of each.",
@@ -268,6 +270,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/single-listed-city",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="crime",
         reference=(

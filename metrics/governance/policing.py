@@ -10,7 +10,7 @@ import polars as pl
 from metrics import agencies as police
 from metrics.agencies import AREA, FEWEST_PEOPLE, PER
 from metrics.agencies_deviations import former_codes, new_york, single_city, valdez_cordova
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Decision, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
@@ -279,6 +279,7 @@ _EVERY_GROUP: Final = tuple(group.label for group in GROUPS)
 DEVIATIONS: Final = (
     Deviation(
         id="policing/lost-ethnicity",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="deviation",
         predictor="policing",
         reference="One juvenile arrest without ethnicity makes the agency's Hispanic arrests missing, then nothing.",
@@ -293,6 +294,7 @@ DEVIATIONS: Final = (
     single_city("policing", _EVERY_GROUP),
     Deviation(
         id="policing/other-races",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="policing",
         reference="Divides arrests of Asian, Pacific Islander and American Indian juveniles by residents of all other "
@@ -303,6 +305,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="policing/small-groups",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="policing",
         reference="Gives a rate for every group of 30 juveniles, with the quality of the whole area.",

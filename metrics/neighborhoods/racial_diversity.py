@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from metrics import tracts as tract_figures
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, FIVE_YEARS, NEW_TRACTS
@@ -213,6 +213,7 @@ _NOT_IN_OLDER_FILE: Final = (
 DEVIATIONS: Final = (
     Deviation(
         id="racial_diversity/older-city-file",
+        scope=Scope(level="place", years=(2016, 2018)),
         kind="deviation",
         predictor="racial_diversity",
         reference="The combined place file takes an older edition of the metric's city file, made with other factors.",
