@@ -15,7 +15,7 @@ from refresh_support import build, bytes_of, clean_environment, latest, workspac
 from upath import UPath
 
 from outputs.deliver import verify_sums
-from pipelines.remote_lock import NAME, STALE_SECONDS, BusyError, remote_lock
+from pipelines.remote_lock import NAME, PARTS, STALE_SECONDS, BusyError, remote_lock, remote_part_lock
 from pipelines.run import run
 
 PREDICTORS = ["neonatal_health"]
@@ -174,6 +174,24 @@ def test_a_build_on_s3_that_lives_is_not_joined(bucket):
             pass
         assert (root / NAME).exists()
     assert not (root / NAME).exists()
+
+
+def test_steps_of_several_machines_have_locks_of_their_parts(bucket):
+    root = UPath(f"{bucket}/parts")
+    with remote_part_lock(root, "tables-spine-2022"), remote_part_lock(root, "tables-spine-2023"):
+        with pytest.raises(BusyError, match="another build is running"), remote_part_lock(root, "tables-spine-2022"):
+            pass
+        with pytest.raises(BusyError, match="a step is writing tables-spine-2022"), remote_lock(root):
+            pass
+        assert not (root / NAME).exists(), "given back"
+    with remote_lock(root):
+        with pytest.raises(BusyError, match="another build is running"), remote_part_lock(root, "tables-spine-2022"):
+            pass
+        assert not (root / PARTS / "tables-spine-2022").exists(), "given back"
+    # A step that died does not hold up a build for ever.
+    (root / PARTS / "tables-spine-2022").write_text(f'{{"renewed": {time.time() - STALE_SECONDS - 1}}}')
+    with remote_lock(root):
+        pass
 
 
 def test_the_lock_of_a_build_that_died_is_taken_over_by_one_of_two(bucket):
