@@ -64,7 +64,7 @@ def _parts(root: UPath) -> list[UPath]:
     root.fs.invalidate_cache()
     try:
         return sorted((root / PARTS).iterdir(), key=lambda path: path.name)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
