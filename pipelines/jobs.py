@@ -38,13 +38,12 @@ def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg
 
     @dg.resource(description="Data root, state folder, profile and scope; with the build lock as long as a run lasts.")
     def locked_workspace(context: dg.InitResourceContext) -> Iterator[Workspace]:
-        if workspace.settings.executor != "in_process":
-            # The steps of a run are processes of their own: each takes the lock of the part that it writes.
+        if context.run is None or workspace.settings.executor != "in_process":
+            # A sensor only looks. Steps that are processes of their own take the lock of the part that they write.
             workspace.look_again()
             yield workspace
             return
-        run = context.run.run_id[:8] if context.run is not None else ""
-        with build_lock(workspace, f"Dagster run {run}".strip(), patience=patience):
+        with build_lock(workspace, f"Dagster run {context.run.run_id[:8]}", patience=patience):
             workspace.look_again()
             yield workspace
 

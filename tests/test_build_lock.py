@@ -133,3 +133,12 @@ def test_a_release_of_separate_steps_waits_for_the_steps_that_write(ws, monkeypa
         events = instance.all_logs(result.run_id)
     assert not result.success
     assert "the step tables/spine 2018, process" in "\n".join(str(e.dagster_event) for e in events)
+
+
+def test_a_sensor_looks_while_a_build_works(ws):
+    live = Workspace(ws.settings.model_copy(update={"profile": "live"}))
+    definitions = build_definitions(live, patience=0)
+    resources = definitions.get_repository_def().get_top_level_resources()
+    with held_by_another_process(ws), dg.build_sensor_context(resources={"workspace": resources["workspace"]}) as looks:
+        result = definitions.resolve_sensor_def("inbox").evaluate_tick(looks)
+    assert result.skip_message == "nothing new in the inbox"
