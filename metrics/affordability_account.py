@@ -10,7 +10,7 @@ import polars as pl
 
 from metrics.affordable_homes import OCCUPIED, OWNERSHP, SHARE_FOR_HOUSING, VACANT
 from metrics.areas import MINIMUM_SAMPLE
-from metrics.explanation import Cell, Decision, Explanation, Step
+from metrics.explanation import Cell, Decision, Explanation, Step, allocation_decision
 from metrics.income_limits import LIMITS, area_limits
 
 _SHOWN: Final = 6
@@ -86,14 +86,7 @@ def decisions(
         ),
     ]
     if value is not None:
-        passed.append(
-            Decision(
-                "allocation quality (sum of afact x afact2)",
-                float(pairs["sum_products"][0]),
-                "0.75 or more -> 1, 0.35 or more -> 2, else 3",
-                f"quality {pairs['quality'][0]}",
-            )
-        )
+        passed.append(allocation_decision(pairs))
     return tuple(passed)
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from metrics.allocation import SCALE
 from metrics.areas import MINIMUM_SAMPLE
-from metrics.explanation import Cell, Decision, Step
+from metrics.explanation import Cell, Decision, Step, allocation_decision
 from metrics.home_values import AGE, HOUSEHOLDS, OWNED, RACE, RACES
 from schemas.labels import HOUSEHOLDER_AGE
 
@@ -102,14 +102,7 @@ def decisions(
         for who, effective in samples.items()
     ]
     if value is not None:
-        passed.append(
-            Decision(
-                "allocation quality (sum of afact x afact2)",
-                float(pairs["sum_products"][0]),
-                "0.75 or more -> 1, 0.35 or more -> 2, else 3",
-                f"quality {pairs['quality'][0]}",
-            )
-        )
+        passed.append(allocation_decision(pairs))
     return tuple(passed)
 
 

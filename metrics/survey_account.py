@@ -15,7 +15,7 @@ from metrics.acs_window import Window
 from metrics.allocation import SCALE
 from metrics.areas import MINIMUM_SAMPLE, PUMA_KEY
 from metrics.cells import Filter, Grouping, Sample, universe
-from metrics.explanation import Cell, Decision, Explanation, Step
+from metrics.explanation import Cell, Decision, Explanation, Step, allocation_decision
 from metrics.replication import Weights
 from metrics.survey import ShareSpec, share_estimates
 
@@ -157,15 +157,8 @@ def sample_decisions(
         )
     ]
     if row["value"] is not None:
-        quality = pairs["quality"][0]
-        decisions.append(
-            Decision(
-                "allocation quality (sum of afact x afact2)",
-                float(pairs["sum_products"][0]),
-                "0.75 or more -> 1, 0.35 or more -> 2, else 3",
-                f"quality {quality}" + (f", {row['reason']}" if quality != 1 else ""),
-            )
-        )
+        lowered = pairs["quality"][0] != 1
+        decisions.append(allocation_decision(pairs, row["reason"] if lowered else None))
     return tuple(decisions)
 
 

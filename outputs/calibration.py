@@ -74,6 +74,56 @@ PUBLISHED: Final[dict[str, type[pl.DataType]]] = {
 """Columns of the Bureau's figures; `published_moe` is the margin of error at 90 percent, null where none is given."""
 
 
+_KEYS: Final = {
+    "predictor": "Predictor the metric belongs to.",
+    "metric": "Published column name.",
+    "sample": "Source sample of our figure.",
+    "level": "county or place.",
+    "year": "Data year.",
+}
+MEANING: Final[dict[str, dict[str, str]]] = {
+    "coterminous": {
+        **{c: _KEYS[c] for c in ("predictor", "metric", "sample", "year")},
+        "subgroup": "Group of people; All for everyone.",
+        "name": "The city that is a county of its own, and its state.",
+        "county_value": "The figure in the county files.",
+        "place_value": "The figure in the city files.",
+        "difference": "City figure less county figure; missing where one of them is.",
+        "relative": "The difference as a part of the county's figure.",
+        "agrees": "Whether they agree: to a millionth for figures from the survey, to a hundredth for others.",
+        "reason": "Why they differ, or which of the two is missing and why; missing where they agree.",
+    },
+    "drift": {
+        **{c: _KEYS[c] for c in ("metric", "level", "sample")},
+        "from_year": "A year with figures.",
+        "to_year": "The next year with figures.",
+        "areas": "Counties or cities with a figure in both years.",
+        "median_change": "Change of the area in the middle, as a part of its earlier figure.",
+        "median_absolute_change": "The same, up or down counted alike.",
+        "largest_change": "The largest change up or down, as a part of the earlier figure.",
+        "rank_correlation": "Whether areas kept their order: 1 if all did; missing below three areas.",
+    },
+    "published": {
+        "year": _KEYS["year"],
+        "level": _KEYS["level"],
+        "state": "State FIPS code, 2 digits.",
+        "geo": "County (3 digits) or place (5 digits) code within the state.",
+        "metric": _KEYS["metric"],
+        "sample": _KEYS["sample"],
+        "published": "The Census Bureau's published figure.",
+        "published_moe": "Its margin of error at 90 percent; missing where none is given.",
+        "value": "Our figure.",
+        "lb": "Lower bound of our figure.",
+        "ub": "Upper bound of our figure.",
+        "n_areas": "Number of counties or cities that share our figure.",
+        "difference": "Our figure less the published one.",
+        "overlap": "Whether the two intervals at 95 percent overlap; missing where one has no interval.",
+        "alone": "Whether our figure is of this area alone; one shared with neighbors describes them as well.",
+    },
+}
+"""Table -> column -> what it holds, for the page."""
+
+
 @dataclass(frozen=True)
 class Calibration:
     """The four tables of the report, and what could not be compared."""
@@ -93,7 +143,7 @@ def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFram
     """Every metric, year and subgroup that city and county of a pair both have, and how far they are apart.
 
     Columns: predictor, metric, sample, year, subgroup, name, county_value, place_value, difference (place less county),
-    relative (to the county's figure), agrees, reason (of a difference; empty where they agree). A pair of which
+    relative (to the county's figure), agrees, reason (of a difference; missing where they agree). A pair of which
     one side is missing is listed with a null difference.
     """
     predictor_of = {m.column: key for key, entry in entries.items() for m in entry.predictor.metrics}
@@ -133,7 +183,7 @@ def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFram
         difference.alias("difference"),
         relative.alias("relative"),
         agrees.alias("agrees"),
-        pl.coalesce(one_side, pl.when(~agrees.fill_null(False)).then(why), pl.lit("")).alias("reason"),
+        pl.coalesce(one_side, pl.when(~agrees.fill_null(False)).then(why), pl.lit(None, pl.String)).alias("reason"),
     ).sort("predictor", "metric", "sample", "year", "subgroup", "name")
 
 
@@ -232,6 +282,9 @@ def as_markdown(found: Calibration, notice: str = "") -> str:
     if found.owed:
         lines += ["", "Owed (no table at hand to compare with):", ""]
         lines += [f"* `{what.partition(': ')[0]}`: {what.partition(': ')[2]}" for what in found.owed]
+    for table, meanings in MEANING.items():
+        lines += ["", f"## Columns of {table}.csv", "", "| column | what it holds |", "|---|---|"]
+        lines += [f"| `{column}` | {meaning} |" for column, meaning in meanings.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -203,6 +203,9 @@ def interval_word(told: Mapping[str, Any]) -> str:
     return _INTERVALS[told["metric"]["interval"]]
 
 
+_ROUNDED: Final = frozenset({"n_effective", "se", "cv", "allocation"})
+
+
 def particulars(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What else the row of the estimate holds: (label, text), present columns only."""
     figure = told["figure"]
@@ -218,7 +221,10 @@ def particulars(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         "cv": "coefficient of variation",
         "allocation": "crosswalk quality",
     }
-    pairs += [(label, number(figure[c])) for c, label in labels.items() if figure[c] is not None]
+    for column, label in labels.items():
+        if (held := figure[column]) is not None:
+            # What only describes the figure is rounded; all digits stand in the long file and in the account as JSON.
+            pairs.append((label, f"{held:.6g}" if column in _ROUNDED else number(held)))
     if figure["estimation_area"]:
         shared = figure["n_areas"] or 1
         others = "of its own" if shared == 1 else f"shared with {shared - 1} other area{'s' if shared > 2 else ''}"

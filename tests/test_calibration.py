@@ -6,6 +6,7 @@ import pytest
 from metrics.catalog import catalog
 from outputs.calibration import (
     COMPARED,
+    MEANING,
     PUBLISHED,
     WHY,
     as_markdown,
@@ -55,7 +56,7 @@ def test_survey_figures_of_a_pair_agree_to_the_millionth_others_to_a_hundredth()
     found = coterminous(frame, ENTRIES)
     said = {(r["metric"], r["name"]): r for r in found.iter_rows(named=True)}
     assert said["share_employed", "Denver, Colorado"]["agrees"]
-    assert said["share_employed", "Denver, Colorado"]["reason"] == ""
+    assert said["share_employed", "Denver, Colorado"]["reason"] is None
     assert not said["share_employed", "Anchorage, Alaska"]["agrees"]
     assert said["share_employed", "Anchorage, Alaska"]["reason"] == "none is known"
     assert said["rate_crime_violent", "Denver, Colorado"]["agrees"]
@@ -150,6 +151,9 @@ def test_the_report_is_written_into_a_release(tmp_path):
     report(ENTRIES, None)(tmp_path)
     folder = tmp_path / "calibration"
     assert {p.name for p in folder.iterdir()} == {"calibration.md", "coterminous.csv", "drift.csv", "published.csv"}
+    for table, meanings in MEANING.items():
+        with (folder / f"{table}.csv").open(encoding="utf-8") as file:
+            assert file.readline().strip().split(",") == list(meanings), table
     text = (folder / "calibration.md").read_text(encoding="utf-8")
     assert "| `share_employed` | 1 | 1 | 0 | 0.00% |  |" in text
     assert "| `share_employed` (acs1) | county | 2018-2019 | 1 | 2.50% | 2.50% |  |" in text

@@ -49,7 +49,8 @@ PREDICTOR = Predictor(
         FIVE_YEARS,
         "These are shares of residents only; no national source counts elected officials by race and ethnicity.",
         "Every figure is graded strong, even in very small counties, where the survey's margin of error is wide.",
-        "In Bridgeport, Connecticut, the Black share falls from 32 to 20 percent in the source between 2021 and 2023.",
+        "In Bridgeport, Connecticut, the Black share falls from 32.1 to 19.5 percent in the source between 2021 and "
+        "2023.",
     ),
     breaks=((2023, CONNECTICUT),),
 )

@@ -58,8 +58,8 @@ PREDICTOR = Predictor(
         "together; people of these races are not counted as exposed to one another.",
         "A group that is a large part of the population has a low value almost by definition.",
         "No figure where 30 or fewer people of the group live.",
-        "In Bridgeport, Connecticut, the Black share of residents falls from 32 to 19 percent in the source between "
-        "2021 and 2023.",
+        "In Bridgeport, Connecticut, the Black share of residents falls from 32.1 to 19.5 percent in the source "
+        "between 2021 and 2023.",
     ),
     breaks=((2021, NEW_TRACTS), (2023, CONNECTICUT)),
 )
