@@ -25,11 +25,14 @@ _RECODED: Final = """
 RECODED: Final[dict[str, str]] = {old: new for pair in _RECODED.split() for old, new in [pair.split(">")]}
 
 
-def recoded(rows: pl.DataFrame, *key: str) -> pl.DataFrame:
+def recoded(rows: pl.DataFrame, *key: str, census: int = 2010) -> pl.DataFrame:
     """`rows` (state, county, tract, ...) under the codes of the tract lists, sorted by code and the rest of the key.
 
-    A tract that stands there under both codes keeps the row of the newer one. `key` names further key columns.
+    A tract that stands there under both codes keeps the row of the newer one. `key` names further key columns. Tracts
+    of the 2020 `census` have their codes already, some of which are former codes of other tracts.
     """
+    if census != 2010:
+        return rows.sort(*TRACT, *key)
     code = pl.concat_str(TRACT)
     # The tracts of renamed counties kept their six digits.
     new = (code.str.head(5).replace(RENAMED_COUNTIES) + code.str.slice(5)).replace(RECODED)
@@ -43,7 +46,7 @@ def recoded(rows: pl.DataFrame, *key: str) -> pl.DataFrame:
     )
 
 
-def ranked(air_toxics: pl.DataFrame, tract_list: pl.DataFrame) -> pl.DataFrame:
+def ranked(air_toxics: pl.DataFrame, tract_list: pl.DataFrame, *, census: int = 2010) -> pl.DataFrame:
     """The index of every tract of the nation: state, county, tract, envhealth, index (0 to 100, unrounded).
 
     Each hazard is standardized over all ranked tracts (mean 0, sample standard deviation 1). `envhealth` is minus the
@@ -51,7 +54,7 @@ def ranked(air_toxics: pl.DataFrame, tract_list: pl.DataFrame) -> pl.DataFrame:
     share the lowest rank. Null where a hazard is. Ranked are the tracts of the list, and all tracts of states that the
     list does not hold, so that the index of a part of the nation is that of the whole.
     """
-    tracts = recoded(air_toxics)
+    tracts = recoded(air_toxics, census=census)
     unlisted = ~pl.col("state").is_in(tract_list["state"].unique().implode())
     in_list = tracts.join(tract_list, on=TRACT, how="semi")
     tracts = pl.concat([in_list, tracts.filter(unlisted)]).sort(TRACT)

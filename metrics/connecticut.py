@@ -1,9 +1,9 @@
-"""Connecticut's planning regions: the PUMA-to-region factors that Geocorr's county file does not have.
+"""Connecticut's planning regions: their PUMA factors, and sources that still report the counties before them.
 
 From 2022 the Census Bureau reports Connecticut by nine planning regions instead of eight counties. Geocorr offers them
-as a separate target (`ctregion`, population of the 2020 census), so they come here as data: PUMA, region, population,
-`afact` (share of the PUMA in the region) and `afact2` (share of the region in the PUMA). Method file crosswalks.md,
-section 8.
+as a separate target (`ctregion`, population of the 2020 census), not in its county file, so they come here as data:
+PUMA, region, population, `afact` (share of the PUMA in the region) and `afact2` (share of the region in the PUMA).
+Method file crosswalks.md, section 8.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from typing import Final
 import polars as pl
 
 STATE: Final = "09"
+FIRST_REGION: Final = "110"
+"""The regions' codes begin here; those of the former counties lie below."""
+
+OLD_COUNTIES: Final = "source on old counties"
+"""The reason where a source still reports the former counties."""
 
 _ROWS: Final = (
     ("20201", "110", 121054, 1.0, 0.1240),
@@ -43,6 +48,17 @@ _ROWS: Final = (
     ("20903", "190", 118325, 1.0, 0.1907),
     ("20904", "190", 198460, 1.0, 0.3198),
 )
+
+
+def stands_on_old_counties(codes: pl.DataFrame, counties: pl.DataFrame) -> bool:
+    """Whether a source has Connecticut by its former counties in a year that has planning regions.
+
+    `codes` are those of the source, `counties` those of the year; both state and geo (3 digits). Follows from the two
+    alone, so that a new year needs no list. False where the source has a region, or nothing of Connecticut.
+    """
+    source, year = (frame.filter(pl.col("state") == STATE)["geo"] for frame in (codes, counties))
+    regions = bool((year >= FIRST_REGION).any())
+    return regions and source.len() > 0 and not (source >= FIRST_REGION).any()
 
 
 def planning_regions() -> pl.DataFrame:

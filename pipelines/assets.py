@@ -18,6 +18,7 @@ from pipelines.derived import Derived, derived_tables
 from pipelines.engine import SPREAD, Outcome, refresh_estimates, refresh_table
 from pipelines.horizon import catalog
 from pipelines.judge import MATCHES, findings_of
+from pipelines.lock import PATIENCE, build_lock, part_lock
 from pipelines.release import RefusedError, provenance, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
 from pipelines.workspace import Account, Workspace
@@ -193,7 +194,8 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
             return
         workspace.progress("table", f"{found.name} {year}", "start")
         try:
-            outcome = refresh_table(workspace, found.name, year)
+            with part_lock(workspace, "tables", found.name, year):
+                outcome = refresh_table(workspace, found.name, year)
         except MobilityError as error:
             workspace.progress("table", f"{found.name} {year}", f"failed: {error}")
             yield from data_checks.refused(groups, error)
@@ -324,7 +326,8 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             return
         workspace.progress("estimates", f"{predictor.key} {year}", "start")
         try:
-            outcome = refresh_estimates(workspace, predictor.key, year)
+            with part_lock(workspace, "estimates", predictor.key, year):
+                outcome = refresh_estimates(workspace, predictor.key, year)
         except MobilityError as error:
             workspace.progress("estimates", f"{predictor.key} {year}", f"failed: {error}")
             yield from data_checks.refused(groups, error)
@@ -406,7 +409,9 @@ def candidate(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 def _publish(workspace: Workspace, asset: dg.AssetKey) -> Iterator[Any]:
     workspace.progress("release", "published files", "start")
     try:
-        report = publish_release(workspace, candidate=asset == CANDIDATE)
+        # Held by the run already, unless its steps are processes of their own.
+        with build_lock(workspace, "the step that publishes", patience=PATIENCE):
+            report = publish_release(workspace, candidate=asset == CANDIDATE)
     except MobilityError as error:
         workspace.progress("release", "published files", f"failed: {error}")
         if isinstance(error, RefusedError):

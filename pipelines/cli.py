@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as RichTable
 
 from pipelines.settings import PROJECT, Settings
@@ -312,7 +313,9 @@ def releases(data: DataOption = None, json_output: JsonOption = False) -> None:
     if json_output:
         print(json.dumps([{**vars(r), "reports": r.reports} for r in found], indent=1))
         return
-    table = RichTable("release", "state", "made (UTC)", "predictors", "years", "read first", title="Releases")
+    # The name is what one types next: it is not cut short.
+    name = Column("release", no_wrap=True, min_width=max((len(r.name) for r in found), default=0))
+    table = RichTable(name, "state", "made (UTC)", "predictors", "years", "read first", title="Releases")
     for r in found:
         years = f"{r.years[0]}-{r.years[-1]}" if r.years else ""
         table.add_row(r.name, r.state, r.created_at[:16], str(len(r.predictors)), years, "\n".join(r.reports) or "-")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pipelines.workspace import Workspace
 from sources.framework import Retrieval, Source, Status
-from sources.framework.calendar import GRACE_DAYS, calendar, newest_year
+from sources.framework.calendar import GRACE_DAYS, newest_year, rhythm_of
 from sources.framework.declare import Vintage
 from sources.framework.watch import News, last_look
 from sources.registry import all_sources
@@ -48,7 +48,7 @@ class Freshness:
 
 def freshness(source: Source, retrieval: Retrieval, today: date) -> Freshness:
     """How fresh a source is today. No network is asked: news are those of the last look."""
-    rhythm = calendar()[source.key]
+    rhythm = rhythm_of(source.key)
     dated = sorted((v for v in source.vintages if v.data_years), key=lambda v: (max(v.data_years), v.key))
     status = {v.key: retrieval.status(source, v.key) if v.files else Status.PRESENT for v in dated}
     at_hand = [v for v in dated if status[v.key] is Status.PRESENT]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pipelines.assets import CANDIDATE, RELEASE, YEARS, all_assets
-from pipelines.lock import build_lock
+from pipelines.lock import PATIENCE, build_lock
 from pipelines.refresh_jobs import promote, refresh
 from pipelines.schedules import INVENTORY, look_for_news, schedules, source_inventory
 from pipelines.sensors import inbox, take_from_inbox
@@ -29,26 +29,21 @@ def executor_of(name: str) -> dg.ExecutorDefinition:
     return found
 
 
-PATIENCE = 15.0
-"""Seconds a run waits for the lock: the run before it may be over for Dagster and just about to let go."""
-
-
 def build_definitions(workspace: Workspace, *, patience: float = PATIENCE) -> dg.Definitions:
     """All assets and jobs, working on this workspace, in one process.
 
     Whoever starts a run, command line or UI: it has the build lock from its first step to its last, or fails with the
-    message who has it.
+    message who has it. Under other executors than `in_process` the steps have locks instead (`lock.part_lock`).
     """
 
     @dg.resource(description="Data root, state folder, profile and scope; with the build lock as long as a run lasts.")
     def locked_workspace(context: dg.InitResourceContext) -> Iterator[Workspace]:
-        if workspace.settings.executor != "in_process":
-            # The steps of a run, or several runs, work side by side: Dagster's queue decides who may (docs/deploy).
+        if context.run is None or workspace.settings.executor != "in_process":
+            # A sensor only looks. Steps that are processes of their own take the lock of the part that they write.
             workspace.look_again()
             yield workspace
             return
-        run = context.run.run_id[:8] if context.run is not None else ""
-        with build_lock(workspace, f"Dagster run {run}".strip(), patience=patience):
+        with build_lock(workspace, f"Dagster run {context.run.run_id[:8]}", patience=patience):
             workspace.look_again()
             yield workspace
 

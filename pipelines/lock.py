@@ -1,6 +1,11 @@
 """One build at a time for a state folder, whether the command line or a run of the Dagster UI asks for it.
 
-A data root on S3, which builds of several machines may share, has a lock of its own besides (`remote_lock`).
+A build has the lock alone. Where the steps of a run are processes of their own (executor `multiprocess` and those of
+several machines), nobody has it for the whole run: each step shares it with other steps, and has one more lock alone,
+that of the part that it writes (one table or set of estimates, one year). So runs of different years work side by side,
+no part is written by two, and neither a build nor a release begins while a step writes.
+
+A data root on S3, which builds of several machines may share, has locks of its own besides (`remote_lock`).
 """
 
 import contextlib
@@ -12,12 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from pipelines.remote_lock import BusyError, remote_lock
+from pipelines.remote_lock import BusyError, remote_lock, remote_part_lock
 from pipelines.workspace import Workspace
 
-__all__ = ["BusyError", "build_lock", "inherit"]
+__all__ = ["BusyError", "build_lock", "inherit", "part_lock"]
 
 LOCK = "build.lock"
+PARTS = "locks"
+PATIENCE = 15.0
+"""Seconds a run or a step waits: the one before it may be over for Dagster and just about to let go."""
 _POLL_SECONDS = 0.2
 
 # Locks that this process has: the command line takes one for all of its runs, each of which asks for it again.
@@ -41,13 +49,41 @@ def build_lock(ws: Workspace, what: str = "the command line", *, patience: float
         _take(handle, ws, patience)
         _held.add(file)
         try:
-            handle.truncate(0)
-            handle.write(f"{what}, process {os.getpid()}, since {datetime.now(UTC).isoformat(timespec='seconds')}")
-            handle.flush()
+            _sign(handle, what)
             with remote_lock(ws.root):
                 yield
         finally:
             _held.discard(file)
+
+
+@contextlib.contextmanager
+def part_lock(ws: Workspace, stage: str, name: str, year: int, *, patience: float | None = None) -> Iterator[None]:
+    """Hold the lock of one part (`stage` is tables or estimates) while it is written.
+
+    Nothing is done in a process that has the build lock. `BusyError` if a build works on the data root, or another step
+    on the same part.
+    """
+    folder = ws.settings.state_root
+    if folder / LOCK in _held:
+        yield
+        return
+    patience = PATIENCE if patience is None else patience
+    part = f"{stage}-{name}-{year}"
+    (folder / PARTS).mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a+") as shared, (folder / PARTS / f"{part}.lock").open("a+") as own:
+        _take(shared, ws, patience, fcntl.LOCK_SH)
+        _take(own, ws, patience)
+        for handle in (shared, own):
+            _sign(handle, f"the step {stage}/{name} {year}")
+        with remote_part_lock(ws.root, part):
+            yield
+
+
+def _sign(handle: TextIO, what: str) -> None:
+    """Write down who has a lock."""
+    handle.truncate(0)
+    handle.write(f"{what}, process {os.getpid()}, since {datetime.now(UTC).isoformat(timespec='seconds')}")
+    handle.flush()
 
 
 def inherit(ws: Workspace) -> None:
@@ -55,11 +91,11 @@ def inherit(ws: Workspace) -> None:
     _held.add(ws.settings.state_root / LOCK)
 
 
-def _take(handle: TextIO, ws: Workspace, patience: float) -> None:
+def _take(handle: TextIO, ws: Workspace, patience: float, how: int = fcntl.LOCK_EX) -> None:
     until = time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)

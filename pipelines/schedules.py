@@ -17,7 +17,7 @@ from pipelines.freshness import MEANING, inventory
 from pipelines.run import run
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
-from sources.framework.calendar import calendar
+from sources.framework.calendar import rhythm_of
 from sources.framework.watch import Look, News, look
 from sources.registry import all_sources
 
@@ -152,8 +152,8 @@ def schedules() -> list[dg.ScheduleDefinition]:
             description=f"{all_sources()[source].dataset}: {rhythm.note}. Looks, builds a candidate, promotes nothing.",
             default_status=dg.DefaultScheduleStatus.STOPPED,
         )
-        for source, rhythm in calendar().items()
-        if source in all_sources() and (cron := rhythm.cron) is not None
+        for source in all_sources()
+        if (cron := (rhythm := rhythm_of(source)).cron) is not None
     ]
     inventory_job = dg.define_asset_job("source_inventory", selection=dg.AssetSelection.assets(INVENTORY))
     found.append(

@@ -39,6 +39,7 @@ class VotesPlaceModel(pa.DataFrameModel):
     votes: pl.Float64 = pa.Field(ge=0, description="Votes for president cast in the whole precinct.")
     share_area: pl.Float64 = pa.Field(ge=0, le=1, description="Part of the precinct's area, with water, in the place.")
     share_land: pl.Float64 = pa.Field(ge=0, le=1, description="Part of the precinct's land that lies in the place.")
+    estimated: pl.Boolean = pa.Field(description="Whether the source says that its precinct results are estimates.")
 
     class Config:
         """Exactly these columns; one row per precinct and place."""

@@ -12,6 +12,11 @@ Wade Hampton became Kusilvak (Alaska), Shannon became Oglala Lakota (South Dakot
 """
 
 
+def tract_vintage(year: int) -> int:
+    """The census whose tracts the tables of data year `year` use: 2010 until 2019, 2020 afterwards."""
+    return 2010 if year < 2020 else 2020
+
+
 def puma_vintage(year: int) -> int:
     """Census whose PUMAs the microdata of data year `year` are allocated with: 2010 until 2021, 2020 from 2022."""
     return 2010 if year < 2022 else 2020

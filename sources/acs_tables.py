@@ -17,6 +17,7 @@ import polars as pl
 from schemas.census import AreaIncomeModel, AreaRaceModel, TractHousingModel, TractPovertyModel, TractRaceModel
 from schemas.errors import OwedError
 from schemas.justice import AreaAgeModel, AreaPopulationModel
+from schemas.vintages import tract_vintage
 from sources.census_forms import COUNTY, PLACE, TRACT, Geography, Item, read
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.partial import note_owed
@@ -326,22 +327,20 @@ VINTAGES: Final = (2014, 2015, 2016, 2018, 2019, 2020, 2021, 2022, 2023)
 TRACT_LIST_VINTAGES: Final = {2010: 2018, 2020: 2020}
 
 
-def tract_vintage(year: int) -> int:
-    """The census whose tracts the tables of data year `year` use."""
-    return 2010 if year < 2020 else 2020
-
-
 def vintage_key(year: int) -> str:
     """Folder of the 5-year tables that end in `year`."""
     return f"acs5-{year}"
 
 
 def _vintage(year: int) -> Vintage:
+    # The newest edition has everything: new ones are declared by lines that say to be like it.
+    newest = year == VINTAGES[-1]
     contents = [TRACT_RACE]
-    contents += [POVERTY] if year in POVERTY_YEARS else []
-    contents += [COUNTY_RACE, PLACE_RACE] if year in AREA_YEARS else []
-    contents += [HOUSING, COUNTY_INCOME, PLACE_INCOME] if year in HOUSING_YEARS else []
-    contents += [COUNTY_POPULATION, PLACE_POPULATION, COUNTY_AGES, PLACE_AGES] if year in JUSTICE_YEARS else []
+    contents += [POVERTY] if newest or year in POVERTY_YEARS else []
+    contents += [COUNTY_RACE, PLACE_RACE] if newest or year in AREA_YEARS else []
+    contents += [HOUSING, COUNTY_INCOME, PLACE_INCOME] if newest or year in HOUSING_YEARS else []
+    justice = [COUNTY_POPULATION, PLACE_POPULATION, COUNTY_AGES, PLACE_AGES]
+    contents += justice if newest or year in JUSTICE_YEARS else []
     listed = [y for y in RACE_YEARS if TRACT_LIST_VINTAGES[tract_vintage(y)] == year]
     return Vintage(
         key=vintage_key(year),
@@ -447,6 +446,7 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=POVERTY_YEARS,
         build=tract_poverty,
+        in_every_edition=True,
     ),
     Table(
         name="acs_tract_race",
@@ -456,6 +456,7 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=RACE_YEARS,
         build=tract_race,
+        in_every_edition=True,
     ),
     Table(
         name="acs_county_race",
@@ -465,6 +466,7 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=AREA_YEARS,
         build=county_race,
+        in_every_edition=True,
     ),
     Table(
         name="acs_place_race",
@@ -474,6 +476,7 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=AREA_YEARS,
         build=place_race,
+        in_every_edition=True,
     ),
     Table(
         name="acs_tract_housing",
@@ -483,6 +486,7 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=HOUSING_YEARS,
         build=tract_housing,
+        in_every_edition=True,
     ),
     Table(
         name="acs_area_income",
@@ -495,6 +499,7 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=HOUSING_YEARS,
         build=area_income,
+        in_every_edition=True,
     ),
     Table(
         name="acs_area_population",
@@ -504,6 +509,7 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=JUSTICE_YEARS,
         build=area_population,
+        in_every_edition=True,
     ),
     Table(
         name="acs_area_age",
@@ -514,5 +520,6 @@ TABLES: Final = (
         sources=("acs_tables",),
         years=JUSTICE_YEARS,
         build=area_age,
+        in_every_edition=True,
     ),
 )

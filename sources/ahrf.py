@@ -113,7 +113,8 @@ def build_physicians(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """The table `physicians_county` of one year: state, geo, physicians, population (Int64, null where blank).
 
     Codes are those of the file. Rows of territories, of states outside the scope, and of areas that do not exist in
-    that year are left out and counted in the notes, the latter by code with their physicians.
+    that year (Connecticut's former counties apart) are left out and counted in the notes, the latter by code with their
+    physicians.
     """
     release = release_of(year)
     (file,) = retrieval.obtain(SOURCE, release.key)
@@ -125,14 +126,16 @@ def build_physicians(year: int, retrieval: Retrieval) -> pl.DataFrame:
     if retrieval.scope.states is not None:
         raw.drop_rows(~pl.col("state").is_in(list(retrieval.scope.states)))
     universe = geography.geographies(year, retrieval.scope.states).filter(pl.col("level") == "county")
+    # Where the release keeps Connecticut's former counties, they say why its planning regions have no figure.
+    known = pl.concat([universe, geography.former_counties()]).unique(["state", "geo"])
     table = raw.frame.drop(ROW).sort("state", "geo")
-    stray = table.join(universe, on=["state", "geo"], how="anti")
+    stray = table.join(known, on=["state", "geo"], how="anti")
     notes["AHRF areas that do not exist in the year, left out (physicians)"] = {
         row["state"] + row["geo"]: row["physicians"] for row in stray.iter_rows(named=True)
     }
     lacking = universe.join(table, on=["state", "geo"], how="anti").sort("state", "geo")
     notes["counties that AHRF does not have"] = (lacking["state"] + lacking["geo"]).to_list()
-    return table.join(universe, on=["state", "geo"], how="semi")
+    return table.join(known, on=["state", "geo"], how="semi")
 
 
 def read_release(file: RawFile, release: Release, year: int) -> Raw:

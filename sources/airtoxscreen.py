@@ -12,6 +12,7 @@ from schemas.air import HAZARDS, AirToxicsTractsModel
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_FIPS
 from sources.framework.workbook import read_sheet, sheet_names
+from sources.tracts import CT_TRACTS, to_regions
 
 DATA_YEARS: Final = (2014, 2018, 2019)
 # Puerto Rico and the Virgin Islands, whose tracts are not ranked.
@@ -132,7 +133,8 @@ def read_workbook(path: Path, hazard: Hazard) -> tuple[pl.DataFrame, dict[str, i
 def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """Table `air_toxics_tracts`: all tracts of the nation, whatever the scope, for a tract is ranked among all.
 
-    Tracts of the cancer workbook; the other two are joined to them.
+    Tracts of the cancer workbook; the other two are joined to them. Connecticut's are brought to the planning regions
+    in the years that have them.
     """
     names = tuple(file_name(hazard, year) for hazard in WORKBOOKS)
     files = {file.name: file for file in retrieval.obtain(SOURCE, str(year), names)}
@@ -150,7 +152,7 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
     assert table is not None
     notes["tracts without all three figures"] = table.filter(pl.any_horizontal(pl.col(HAZARDS).is_null())).height
     retrieval.notes["airtoxscreen"] = notes
-    return table.select(*tract, *HAZARDS).sort(tract)
+    return to_regions(table.select(*tract, *HAZARDS), year, retrieval).sort(tract)
 
 
 TABLES: Final = (
@@ -162,7 +164,7 @@ TABLES: Final = (
             "every tract of the 50 states and the District of Columbia, with the agency's tract codes."
         ),
         model=AirToxicsTractsModel,
-        sources=(SOURCE.key,),
+        sources=(SOURCE.key, CT_TRACTS.key),
         years=DATA_YEARS,
         build=build,
     ),

@@ -17,6 +17,8 @@ from sources.framework import Retrieval, Table
 from sources.framework.states import STATES, within
 
 _GEO: Final = ["level", "state", "geo"]
+_CONNECTICUT: Final = "09"
+_BEFORE_REGIONS: Final = 2021
 
 
 @cache
@@ -47,6 +49,11 @@ def geographies(year: int, states: Collection[str] | None = None) -> pl.DataFram
         .select("level", "state", pl.col("code").alias("geo"), "name", "state_name")
         .sort(_GEO)
     )
+
+
+def former_counties() -> pl.DataFrame:
+    """Connecticut's counties of before its planning regions, as `geographies`; a source may keep them for years."""
+    return geographies(_BEFORE_REGIONS, (_CONNECTICUT,)).filter(pl.col("level") == "county")
 
 
 def build_spine(year: int, retrieval: Retrieval) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from schemas.elections import VotesCountyModel
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_POSTAL, STATES, within
 from sources.framework.strict import ROW, Raw
-from sources.geography import geographies
+from sources.geography import former_counties, geographies
 
 _FILE: Final = "https://dataverse.harvard.edu/api/access/datafile/{id}?format=original&gbrecs=true"
 NO_FIGURE: Final = ("", "NA")
@@ -216,7 +216,8 @@ def _counties(raw: Raw, edition: Edition, counts: dict[str, int]) -> pl.DataFram
     raw.drop_rows(apart)
     raw.refuse(pl.col("fips").str.head(2) != pl.col("state"), "the county is not in the row's state", column="fips")
     listed = geographies(edition.election).filter(pl.col("level") == "county")
-    codes = listed.select(pl.col("state") + pl.col("geo")).to_series().to_list()
+    # The file may keep Connecticut's former counties: its planning regions then have no votes, and a reason.
+    codes = pl.concat([listed, former_counties()]).select(pl.col("state") + pl.col("geo")).to_series().to_list()
     raw.refuse(~pl.col("fips").is_in(codes), f"there is no such county in {edition.election}", column="fips")
     frame = (
         raw.done()

@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 
 import sources as package
-from sources.framework.calendar import calendar
+from sources.framework.calendar import rhythm_of
 from sources.framework.declare import Source, Table
 from sources.framework.editions import added_years, check_lines, models
 
@@ -30,7 +30,9 @@ def all_sources() -> dict[str, Source]:
             if source.key in found:
                 raise ValueError(f"source {source.key} is declared twice")
             found[source.key] = source
-    check_lines({key: source.vintages for key, source in found.items()})
+    check_lines(
+        {key: source.vintages for key, source in found.items()}, {key: source.tied for key, source in found.items()}
+    )
     return found
 
 
@@ -52,35 +54,39 @@ def all_tables() -> dict[str, Table]:
 def _with_new_years(table: Table) -> Table:
     """The table with the years that lines of `sources/editions.csv` add.
 
-    A year is added if a line that goes back to an edition of the table's newest year names it (of several sources, some
-    hold the same figures in other forms, and what is lacking is owed), or if all sources of the newest year cover it.
+    A year that is missing is added if a line names it that goes back to an edition of the table's year before it (of
+    several sources, some hold the same figures in other forms, and what is lacking is owed), or if all sources of the
+    year before cover it. Of a table that stands in every edition, a line that goes back to any edition will do.
     """
-    newest = max(table.years, default=0)
-    needed = [source for key in table.sources if (source := all_sources()[key]).vintages_for(newest)]
     grown = []
-    for year in sorted(y for y in added_years() if y > newest):
-        by_line = any(_lines_for(source, newest, year) for source in needed)
-        if by_line or all(_covers(source, newest, year) for source in needed):
+    for year in sorted(added_years() - set(table.years)):
+        before = max((y for y in table.years if y < year), default=None)
+        if before is None:
+            continue
+        needed = [source for key in table.sources if (source := all_sources()[key]).vintages_for(before)]
+        model = None if table.in_every_edition else before
+        by_line = any(_lines_for(source, model, year) for source in needed)
+        if by_line or all(_covers(source, model, year) for source in needed):
             grown.append(year)
-    return replace(table, years=(*table.years, *grown)) if grown else table
+    return replace(table, years=tuple(sorted((*table.years, *grown)))) if grown else table
 
 
-def _lines_for(source: Source, newest: int, year: int) -> bool:
-    """Whether a line declares an edition for `year` that is like one of the year `newest`."""
+def _lines_for(source: Source, model: int | None, year: int) -> bool:
+    """Whether a line declares an edition for `year` that is like one of the data year `model` (None: of any)."""
     declared = {v.key: v for v in source.vintages}
     return any(
-        year in declared[key].data_years and any(newest in declared[like].data_years for like in likes)
+        year in declared[key].data_years
+        and any(declared[like].data_years if model is None else model in declared[like].data_years for like in likes)
         for key, likes in models(source.key).items()
     )
 
 
-def _covers(source: Source, newest: int, year: int) -> bool:
-    """Whether the source has `year`: by a line, or because one edition of it serves all years to come."""
-    if _lines_for(source, newest, year):
+def _covers(source: Source, model: int | None, year: int) -> bool:
+    """Whether the source has `year`: by a line, or because nothing new comes and an edition serves the year."""
+    if _lines_for(source, model, year):
         return True
     # Another form of figures that the project holds itself, such as consumer prices.
     forms = {v.key for v in source.vintages if not v.data_years}
     if any(year in source.vintage(key).data_years and likes <= forms for key, likes in models(source.key).items()):
         return True
-    lasting = calendar()[source.key].cadence == "fixed"
-    return lasting and any(newest in v.data_years for v in source.vintages_for(year))
+    return rhythm_of(source.key).cadence == "fixed" and bool(source.vintages_for(year))

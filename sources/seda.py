@@ -81,6 +81,10 @@ SOURCE: Final = Source(
     ),
     recipe="Accept the terms of use on the page, then take the Stata or the CSV file.",
     usual_release="irregular",
+    tied=(
+        f"the method is tied to release {RELEASE}. Later releases of the archive are on other scales, and no cohort "
+        f"after the fall of {DATA_YEARS[-1]} was tested in all of grades 3 to 8."
+    ),
 )
 
 

@@ -14,8 +14,9 @@ import polars as pl
 
 from schemas.census import TractCountyModel, TractPlaceModel
 from schemas.errors import InputError
+from schemas.vintages import tract_vintage
 from sources import acs_tables
-from sources.acs_tables import RACE_YEARS, TRACT_LIST_VINTAGES, tract_vintage
+from sources.acs_tables import RACE_YEARS, TRACT_LIST_VINTAGES
 from sources.framework import Access, Retrieval, Source, SourceFile, Table, Vintage
 from sources.framework.states import BY_FIPS, PUERTO_RICO, within
 from sources.framework.strict import Raw, read_bytes
@@ -24,6 +25,7 @@ from sources.geography import geographies
 
 CONNECTICUT: Final = "09"
 REGIONS_SINCE: Final = 2022
+FIRST_REGION: Final = "110"
 NO_PLACE: Final = "99999"
 PLACES_2010_YEARS: Final = (2014, 2018, 2019)
 
@@ -169,9 +171,10 @@ def in_regions(frame: pl.DataFrame, regions: pl.DataFrame) -> tuple[pl.DataFrame
     return kept.with_columns(county).select(columns), moved.height - kept.height
 
 
-def _to_regions(frame: pl.DataFrame, year: int, retrieval: Retrieval) -> pl.DataFrame:
-    """The counties as the Census Bureau reports them in `year`."""
-    if year < REGIONS_SINCE or frame.filter(pl.col("state") == CONNECTICUT).height == 0:
+def to_regions(frame: pl.DataFrame, year: int, retrieval: Retrieval) -> pl.DataFrame:
+    """`frame` (state, county, tract, ...) with the counties as the Census Bureau reports them in `year`."""
+    former = (pl.col("state") == CONNECTICUT) & (pl.col("county") < FIRST_REGION)
+    if year < REGIONS_SINCE or frame.filter(former).height == 0:
         return frame
     (file,) = retrieval.obtain(CT_TRACTS, "2022")
     frame, lost = in_regions(frame, read_ct_tracts(file.path))
@@ -183,7 +186,7 @@ def tract_county(year: int, retrieval: Retrieval) -> pl.DataFrame:
     """Table `tract_county`; owed unless the list of every state can be had."""
     census = tract_vintage(year)
     listed = acs_tables.TRACT_RACE.read(TRACT_LIST_VINTAGES[census], retrieval, whole=True)
-    frame = _to_regions(listed.select("state", "county", "tract"), year, retrieval)
+    frame = to_regions(listed.select("state", "county", "tract"), year, retrieval)
     return frame.sort("state", "county", "tract").with_columns(pl.lit(census, dtype=pl.Int16).alias("tract_vintage"))
 
 
@@ -194,8 +197,8 @@ def tract_place(year: int, retrieval: Retrieval) -> pl.DataFrame:
 
 
 def tract_place_2010(year: int, retrieval: Retrieval) -> pl.DataFrame:
-    """Table `tract_place_2010`: places with their limits of 2010 (environmental quality)."""
-    return _tract_place("tract10-place10", year, retrieval)
+    """Table `tract_place_2010`: places with their limits of 2010; with those of 2020 once tracts are of that census."""
+    return _tract_place("tract10-place10" if tract_vintage(year) == 2010 else "tract20-place20", year, retrieval)
 
 
 def _tract_place(vintage: str, year: int, retrieval: Retrieval) -> pl.DataFrame:
@@ -212,7 +215,7 @@ def _tract_place(vintage: str, year: int, retrieval: Retrieval) -> pl.DataFrame:
     counts["rows of places not listed left out"] = frame.join(listed, on=["state", "place"], how="anti").height
     counts["listed places without rows"] = listed.join(frame, on=["state", "place"], how="anti").height
     retrieval.notes[f"geocorr {vintage}"] = counts
-    frame = _to_regions(frame.join(listed, on=["state", "place"], how="semi"), year, retrieval)
+    frame = to_regions(frame.join(listed, on=["state", "place"], how="semi"), year, retrieval)
     tracts, places = _VINTAGES[vintage]
     return frame.sort("state", "county", "tract", "place").select(
         "state",
@@ -271,6 +274,7 @@ TABLES: Final = (
         sources=("acs_tables", "ct_tracts"),
         years=RACE_YEARS,
         build=tract_county,
+        in_every_edition=True,
     ),
     Table(
         name="tract_place",
@@ -287,9 +291,11 @@ TABLES: Final = (
     Table(
         name="tract_place_2010",
         title="Tracts and the places of 2010 their people live in",
-        description="The same with the places' limits of 2010, which environmental quality uses.",
+        description=(
+            "The same with the places' limits of 2010, which environmental quality uses; from 2020 on, of 2020."
+        ),
         model=TractPlaceModel,
-        sources=("geocorr",),
+        sources=("geocorr", "ct_tracts"),
         years=PLACES_2010_YEARS,
         build=tract_place_2010,
     ),

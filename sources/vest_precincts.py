@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     import geopandas
 
 DATA_YEARS: Final = (2016, 2020)
+_SCHEMA: Final = {c: f.dtype.type for c, f in VotesPlaceModel.to_schema().columns.items()}
 DECIMALS: Final = 10
-# Votes for president stand in columns that begin so, one per candidate.
-VOTES: Final = {2016: "G16PRE", 2020: "G20PRE"}
+# The name of a file whose precinct results were estimated says so.
+ESTIMATED_SUFFIX: Final = "_vtd_estimates"
 DOI: Final = {2016: "10.7910/DVN/NH5S2I", 2020: "10.7910/DVN/K7760H"}
 
 # Numbers of the files in the Harvard Dataverse, by state.
@@ -47,14 +48,29 @@ _FILE_IDS: Final = {
         wy 4789404
     """,
 }
-# In these states precinct results were estimated, and the file's name says so.
+# In these states precinct results were estimated.
 _ESTIMATED: Final[dict[int, tuple[str, ...]]] = {2016: (), 2020: ("KY", "NJ")}
 
 
+def votes_prefix(year: int) -> str:
+    """How the columns with votes for president begin, one per candidate."""
+    return f"G{year % 100:02d}PRE"
+
+
 def file_name(year: int, state: State) -> str:
-    """The file of one state."""
-    suffix = "_vtd_estimates" if state.postal in _ESTIMATED[year] else ""
-    return f"{state.postal.lower()}_{year}{suffix}.zip"
+    """The declared file of one state in the election of `year`."""
+    stem = f"{state.postal.lower()}_{year}"
+    return next(f.name for f in SOURCE.vintage(f"{year}").files if f.name.split(".")[0].startswith(stem))
+
+
+def is_estimated(name: str) -> bool:
+    """Whether the precinct results of a file are estimates."""
+    return ESTIMATED_SUFFIX in name
+
+
+def _name(year: int, postal: str) -> str:
+    suffix = ESTIMATED_SUFFIX if postal.upper() in _ESTIMATED[year] else ""
+    return f"{postal}_{year}{suffix}.zip"
 
 
 def _files(year: int) -> tuple[SourceFile, ...]:
@@ -62,8 +78,7 @@ def _files(year: int) -> tuple[SourceFile, ...]:
     ids = dict(zip(words[::2], words[1::2], strict=True))
     url = "https://dataverse.harvard.edu/api/access/datafile"
     return tuple(
-        SourceFile(file_name(year, BY_POSTAL[postal.upper()]), "zip", url=f"{url}/{number}", min_bytes=500)
-        for postal, number in ids.items()
+        SourceFile(_name(year, postal), "zip", url=f"{url}/{number}", min_bytes=500) for postal, number in ids.items()
     )
 
 
@@ -91,12 +106,12 @@ SOURCE: Final = Source(
 def read_precincts(path: Path, year: int) -> tuple[Shapes, npt.NDArray[np.float64], dict[str, int]]:
     """One state's precincts: shapes, votes for president of each, and counts.
 
-    The votes are the sum of all columns that begin as in `VOTES`; a missing number counts as zero. Refused: no such
-    column, negative votes, text in a number.
+    The votes are the sum of all columns that begin with `votes_prefix`; a missing number counts as zero. Refused: no
+    such column, negative votes, text in a number.
     """
     from pandas.api.types import is_numeric_dtype
 
-    prefix = VOTES[year]
+    prefix = votes_prefix(year)
     columns = [c for c in columns_of(path, source=SOURCE.key) if c.startswith(prefix)]
     if not columns:
         raise InputError(
@@ -180,7 +195,7 @@ def lay_over(
             "share_area": np.round(np.minimum(shared / whole, 1.0), DECIMALS),
             "share_land": np.round(np.minimum(shared / land, 1.0), DECIMALS),
         },
-        schema={c: f.dtype.type for c, f in VotesPlaceModel.to_schema().columns.items()},
+        schema={c: t for c, t in _SCHEMA.items() if c != "estimated"},
     )
 
 
@@ -206,7 +221,8 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
         places = places[(places["state"] == state.fips) & places["geo"].isin(wanted)]
         shapes, votes, counts = read_precincts(returns[file_name(year, state)].path, year)
         ours = counties[counties["state"] == state.fips]
-        part = lay_over(shapes.frame, votes, places, ours)
+        estimated = pl.lit(is_estimated(file_name(year, state)))
+        part = lay_over(shapes.frame, votes, places, ours).with_columns(estimated.alias("estimated"))
         parts.append(part)
         notes[state.postal] = {
             **counts,
@@ -215,8 +231,7 @@ def build(year: int, retrieval: Retrieval) -> pl.DataFrame:
             "precincts in listed places": part["precinct"].n_unique(),
         }
     retrieval.notes["vest_precincts"] = notes
-    empty = pl.DataFrame(schema={c: f.dtype.type for c, f in VotesPlaceModel.to_schema().columns.items()})
-    return pl.concat([empty, *parts]).sort("state", "geo", "precinct")
+    return pl.concat([pl.DataFrame(schema=_SCHEMA), *parts]).sort("state", "geo", "precinct")
 
 
 TABLES: Final = (

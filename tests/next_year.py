@@ -46,9 +46,7 @@ def age_text(source: str, data: bytes, year: int, step: int) -> bytes:
     if source == "ahrf":
         return f"{header.replace(f'_{year % 100}', f'_{(year + step) % 100}')}\n{rest}".encode("latin-1")
     if source == "mit_elections":
-        # Connecticut's former counties are none of the new year's.
-        kept = "\n".join(line for line in text.split("\n") if ",CT," not in line)
-        return re.sub(rf"(?m)^{year},", f"{year + step},", kept).encode("latin-1")
+        return re.sub(rf"(?m)^{year},", f"{year + step},", text).encode("latin-1")
     if source == "acs_pums_census":
         return re.sub(r"(?<!\d)(20\d\d)(GQ|HU)", lambda m: f"{int(m[1]) + step}{m[2]}", text).encode("latin-1")
     if source in ("acs_tables", "mit_living_wage", "cbp"):
@@ -108,15 +106,20 @@ def bring(root: Path, line: Edition, model: Vintage) -> list[Path]:
     return made
 
 
+DRAWN = ("airtoxscreen", "boundaries", "cnt_ht", "vest_precincts")
+
+
 def next_year(sample: Path, root: Path) -> None:
     """A raw store with the sample's files, and those of the lines in MOBILITY_EDITIONS."""
     shutil.copytree(sample, root / "raw", ignore=shutil.ignore_patterns("provenance.json"))
     for line in editions():
         model = all_sources()[line.source].vintage(line.like)
-        if year_of(model) is not None:
+        if year_of(model) is not None and line.source not in DRAWN:
             bring(root / "raw", line, model)
-    # Editions of 2024 that are declared already, and the agency's answer on prices.
-    writers()["popest"](root / "raw", World(SEED, (2024,)))
+    # Editions of 2024 that are declared already, those with codes or shapes of their year, and prices as the agency
+    # answers.
+    for source in ("popest", *DRAWN):
+        writers()[source](root / "raw", World(SEED, (2024,)))
     limits = root / "raw/hud_income_limits"
     (limits / "2024").mkdir()
     older = (limits / "2023/Section8-FY23.xlsx").read_bytes()
@@ -130,14 +133,8 @@ def next_year(sample: Path, root: Path) -> None:
     (prices / "CUUR0000SA0.json").write_text(json.dumps(answer))
 
 
-OLD_COUNTIES = {"health_access", "school_economic_diversity", "political_participation"}
-
-
 def main(sample: Path, root: Path) -> None:
-    """Build what is new of 2022 to 2024, publish the last of it, and print what came of it as JSON.
-
-    Not published are predictors whose aged files have former counties of Connecticut: the release gate wants that said.
-    """
+    """Build what is new of 2022 to 2024, publish the last of it, and print what came of it as JSON."""
     next_year(sample, root)
     made = Workspace(
         Settings(_env_file=None, data=str(root), profile="sample", offline=True, states=",".join(STATE_CODES))
@@ -147,19 +144,13 @@ def main(sample: Path, root: Path) -> None:
         year: [k for k, e in catalog().items() if year in set(e.predictor.years) - set(declared()[k].predictor.years)]
         for year in (2022, 2023, 2024)
     }
-    values: dict[str, int] = {}
     for year, keys in new.items():
-        for key in sorted(OLD_COUNTIES & set(keys)):
-            other = run(made, [key], [year], publish=False)
-            assert not other.failed, other.failed
-            values[key] = count(made.scan("estimates", key, year))
-            shutil.rmtree(root / "estimates" / key)
-        report = run(made, [k for k in keys if k not in OLD_COUNTIES], [year], publish=year == 2024)
+        report = run(made, keys, [year], publish=year == 2024)
         told["folder"] = report.folder
         told[str(year)] = {
             "failed": report.failed,
             "owed": [f"{o['source']} {o['vintage']}" for o in report.owed],
-            "values": {k: values.get(k) or count(made.scan("estimates", k, year)) for k in keys},
+            "values": {k: count(made.scan("estimates", k, year)) for k in keys},
         }
     print(json.dumps(told))
 

@@ -9,17 +9,18 @@ import pytest
 
 from pipelines.assets import table_key
 from pipelines.jobs import build_definitions
-from pipelines.lock import BusyError, build_lock
+from pipelines.lock import BusyError, build_lock, part_lock
 from pipelines.run import run
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 
 HOLD = """
 import sys
-from pipelines.lock import build_lock
+from pipelines.lock import build_lock, part_lock
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
-with build_lock(Workspace(Settings(_env_file=None, data=sys.argv[1])), "somebody else"):
+ws = Workspace(Settings(_env_file=None, data=sys.argv[1]))
+with part_lock(ws, *sys.argv[2:4], int(sys.argv[4])) if sys.argv[2:] else build_lock(ws, "somebody else"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -35,8 +36,9 @@ def ws(tmp_path, monkeypatch):
 
 
 @contextmanager
-def held_by_another_process(ws):
-    command = [sys.executable, "-c", HOLD, str(ws.root)]
+def held_by_another_process(ws, *part):
+    """The build lock, or the lock of a part (stage, name, year)."""
+    command = [sys.executable, "-c", HOLD, str(ws.root), *map(str, part)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         yield
@@ -87,3 +89,56 @@ def test_runs_of_one_build_share_its_lock(ws):
             pass
     with held_by_another_process(ws), pytest.raises(BusyError), build_lock(ws, "after the build"):
         pass
+
+
+def with_steps_of_their_own(ws):
+    """The workspace of a run whose steps are processes of their own, so that the run has no lock."""
+    return Workspace(ws.settings.model_copy(update={"executor": "multiprocess"}))
+
+
+def test_steps_share_the_build_lock_and_have_their_part_alone(ws, monkeypatch):
+    monkeypatch.setattr("pipelines.lock.PATIENCE", 0.0)
+    steps = with_steps_of_their_own(ws)
+    with held_by_another_process(ws, "tables", "spine", 2018):
+        success, log = materialize(steps)
+        assert not success
+        assert "the step tables/spine 2018, process" in log
+        with part_lock(ws, "tables", "spine", 2022), part_lock(ws, "estimates", "income", 2018):
+            pass
+        # Neither a build nor a release begins while a step writes.
+        with pytest.raises(BusyError, match="the step"):
+            run(ws, ["living_wage"], [2022])
+    success, log = materialize(steps)
+    assert success, log
+
+
+def test_a_step_is_refused_while_a_build_works_and_does_without_a_lock_inside_one(ws, monkeypatch):
+    monkeypatch.setattr("pipelines.lock.PATIENCE", 0.0)
+    steps = with_steps_of_their_own(ws)
+    with held_by_another_process(ws):
+        success, log = materialize(steps)
+        assert not success
+        assert "somebody else, process" in log
+        assert not ws.path("tables", "spine", 2018).exists()
+    with build_lock(ws, "a build"):
+        success, log = materialize(steps)
+        assert success, log
+
+
+def test_a_release_of_separate_steps_waits_for_the_steps_that_write(ws, monkeypatch):
+    monkeypatch.setattr("pipelines.assets.PATIENCE", 0.0)
+    job = build_definitions(with_steps_of_their_own(ws)).resolve_job_def("candidate")
+    with held_by_another_process(ws, "tables", "spine", 2018), dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        events = instance.all_logs(result.run_id)
+    assert not result.success
+    assert "the step tables/spine 2018, process" in "\n".join(str(e.dagster_event) for e in events)
+
+
+def test_a_sensor_looks_while_a_build_works(ws):
+    live = Workspace(ws.settings.model_copy(update={"profile": "live"}))
+    definitions = build_definitions(live, patience=0)
+    resources = definitions.get_repository_def().get_top_level_resources()
+    with held_by_another_process(ws), dg.build_sensor_context(resources={"workspace": resources["workspace"]}) as looks:
+        result = definitions.resolve_sensor_def("inbox").evaluate_tick(looks)
+    assert result.skip_message == "nothing new in the inbox"

@@ -1,6 +1,7 @@
 """The same definitions under other executors, and the configurations for more than one machine."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,11 @@ def test_the_multiprocess_executor_builds_a_table(tmp_path):
     assert "subprocess" in done.stderr.lower(), "the step ran in a process of its own"
     made = workspace(tmp_path / "data")
     assert made.scan("tables", "births_county", 2022) is not None
+    # The step, not the run, had the lock of what it wrote.
+    lock = (made.settings.state_root / "locks/tables-births_county-2022.lock").read_text()
+    run_process = re.search(r"- (\d+) - RUN_START", done.stderr)
+    assert run_process is not None
+    assert re.match(r"the step tables/births_county 2022, process (?!" + run_process[1] + r"\b)\d+,", lock)
 
 
 def test_executors_by_name(tmp_path):

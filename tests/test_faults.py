@@ -15,8 +15,11 @@ from refresh_support import build, bytes_of, clean_environment, latest, workspac
 from upath import UPath
 
 from outputs.deliver import verify_sums
-from pipelines.remote_lock import NAME, STALE_SECONDS, BusyError, remote_lock
+from pipelines.remote_lock import NAME, PARTS, STALE_SECONDS, BusyError, remote_lock, remote_part_lock
 from pipelines.run import run
+from schemas.errors import InputError
+from sources.framework.inbox import HandedIn, clear_reason, handed_in, refuse, take
+from sources.registry import all_sources, all_tables
 
 PREDICTORS = ["neonatal_health"]
 SOURCES = ("popest", "wonder_natality")
@@ -167,6 +170,44 @@ def test_a_whole_build_on_s3(bucket, tmp_path):
     assert {r.name: r.state for r in releases(root)} == {here.release: "published", candidate.release: "latest"}
 
 
+def test_files_handed_in_on_s3(bucket, tmp_path):
+    """The inbox of an object store: seen, tried with the files that are there already, refused in writing, filed."""
+    write_raw(tmp_path / "agency", (2022,), ("wonder_natality",))
+    files = {p.name: p for p in (tmp_path / "agency/raw/wonder_natality/2022").glob("*.txt")}
+    late = "lbw_births_2022.txt"
+    made = workspace(tmp_path / "x", data=f"{bucket}/inbox", state=tmp_path / "state", profile="live")
+    # Web consoles make folders as empty objects.
+    for folder in ("inbox/", "inbox/wonder_natality/"):
+        made.root.fs.call_s3("put_object", Bucket="mobility", Key=f"inbox/{folder}", Body=b"")
+    assert handed_in(made.root) == []
+    source = all_sources()["wonder_natality"]
+    for name in files.keys() - {late}:
+        made.retrieval().store.put(files[name], source, "2022", file=name, name=name, how="person")
+    tables = [t for t in all_tables().values() if source.key in t.sources]
+
+    def hand_in(content: bytes) -> HandedIn:
+        (made.root / "inbox/wonder_natality" / late).write_bytes(content)
+        (item,) = handed_in(made.root)
+        assert item.path == f"wonder_natality/{late}"
+        return item
+
+    bad = hand_in(files["all_births_2022.txt"].read_bytes())
+    with pytest.raises(InputError, match=late) as refusal:
+        take(bad, source, tables, made.retrieval())
+    reason = refuse(bad, made.root, str(refusal.value))
+    assert late in reason.read_text()
+    assert not (made.root / "raw/wonder_natality/2022" / late).exists()
+    good = hand_in(files[late].read_bytes())
+    assert good.stamp != bad.stamp, "a replaced file is looked at again"
+    assert handed_in(made.root) == [good], "the written reason is no file handed in"
+    filed = take(good, source, tables, made.retrieval())
+    assert filed.sha256 == hashlib.sha256(files[late].read_bytes()).hexdigest()
+    clear_reason(good, made.root)
+    clear_reason(good, made.root)
+    assert not reason.exists()
+    assert (made.root / "raw/wonder_natality/2022" / late).read_bytes() == files[late].read_bytes()
+
+
 def test_a_build_on_s3_that_lives_is_not_joined(bucket):
     root = UPath(f"{bucket}/locked")
     with remote_lock(root):
@@ -174,6 +215,24 @@ def test_a_build_on_s3_that_lives_is_not_joined(bucket):
             pass
         assert (root / NAME).exists()
     assert not (root / NAME).exists()
+
+
+def test_steps_of_several_machines_have_locks_of_their_parts(bucket):
+    root = UPath(f"{bucket}/parts")
+    with remote_part_lock(root, "tables-spine-2022"), remote_part_lock(root, "tables-spine-2023"):
+        with pytest.raises(BusyError, match="another build is running"), remote_part_lock(root, "tables-spine-2022"):
+            pass
+        with pytest.raises(BusyError, match="a step is writing tables-spine-2022"), remote_lock(root):
+            pass
+        assert not (root / NAME).exists(), "given back"
+    with remote_lock(root):
+        with pytest.raises(BusyError, match="another build is running"), remote_part_lock(root, "tables-spine-2022"):
+            pass
+        assert not (root / PARTS / "tables-spine-2022").exists(), "given back"
+    # A step that died does not hold up a build for ever.
+    (root / PARTS / "tables-spine-2022").write_text(f'{{"renewed": {time.time() - STALE_SECONDS - 1}}}')
+    with remote_lock(root):
+        pass
 
 
 def test_the_lock_of_a_build_that_died_is_taken_over_by_one_of_two(bucket):

@@ -114,6 +114,27 @@ def test_connecticut_has_its_figures_in_2021_unless_the_reference_is_reproduced(
     assert reference["value"].to_list() == [None]
 
 
+@pytest.mark.parametrize(
+    ("codes", "reason"),
+    [
+        (["001", "003"], "source on old counties"),
+        (["110"], "area not covered by source"),
+        (["001", "110"], "area not covered by source"),
+        ([], "area not covered by source"),
+    ],
+)
+@pytest.mark.parametrize("year", [2022, 2031])
+def test_regions_say_when_the_source_stands_on_the_former_counties(codes, reason, year):
+    """No list of years: it follows from the codes of the source and of the year."""
+    source = physicians(("01", "001", 10, 20_000), *(("09", code, 10, 20_000) for code in codes))
+    found = access.estimate(source, counties(("01", "001", 30_000), ("01", "003", 1), ("09", "140", 30_000)), year)
+    assert found.sort("state", "geo").select("geo", "reason").rows() == [
+        ("001", None),
+        ("003", "area not covered by source"),
+        ("140", reason),
+    ]
+
+
 def test_owed_tables_give_no_rows():
     assert access.estimate(None, counties(), 2019).is_empty()
     assert access.estimate_substitute(None, counties(), 2019).is_empty()

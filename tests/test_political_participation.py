@@ -24,6 +24,7 @@ FOLDER = "05_local-governance/voter-turnout"
 METRIC = "share_election_turnout"
 SMALL = "election_turnout"
 OURS = Reproduce()
+ESTIMATED = ("21", "34")
 
 # --- parity with published figures
 
@@ -138,7 +139,7 @@ def test_published_flags_and_counts(realcases):
         assert codes.join(listed, on=["state", "geo"], how="anti").height == 0
         assert codes.height == listed.height
     city = figures(published(realcases, f"{FOLDER}/voter-turnout-city-2020.csv.gz"), "place", METRIC, SMALL)
-    estimated = city.filter(pl.col("state").is_in(turnout.ESTIMATED_PRECINCTS[2020]))
+    estimated = city.filter(pl.col("state").is_in(ESTIMATED))
     assert estimated.group_by("state").len().sort("state").rows() == [("21", 2), ("34", 6)]
     assert set(estimated["published_quality"]) == {3}
     (entry,) = [d for d in DEVIATIONS if d.id.endswith("/places-above-1")]
@@ -212,6 +213,10 @@ def test_what_is_not_there():
     assert county(0)["value"] == 0
     found = estimate(counties(5), None, citizens(), SPINE, 2020)
     assert cell(found, geo="003")["reason"] == "area not covered by source"
+    region = areas(("county", "09", "110"))
+    old = counties(5).with_columns(state=pl.lit("09"))
+    assert estimate(old, None, citizens(), region, 2024)["reason"].to_list() == ["source on old counties"]
+    assert estimate(counties(5), None, citizens(), region, 2024)["reason"].to_list() == ["area not covered by source"]
     assert set(found["level"]) == {"county"}
     assert estimate(counties(5), None, None, SPINE, 2020).height == 0
     assert estimate(None, None, citizens(), SPINE, 2020).height == 0
@@ -220,7 +225,9 @@ def test_what_is_not_there():
 # --- places, on small tables
 
 
-def precincts(*rows: tuple[float, float, float], state: str = "10", geo: str = "11111") -> pl.LazyFrame:
+def precincts(
+    *rows: tuple[float, float, float], state: str = "10", geo: str = "11111", estimated: bool = False
+) -> pl.LazyFrame:
     """(votes, share of area, share of land)."""
     frame = pl.DataFrame(
         rows, schema={"votes": pl.Float64, "share_area": pl.Float64, "share_land": pl.Float64}, orient="row"
@@ -232,6 +239,7 @@ def precincts(*rows: tuple[float, float, float], state: str = "10", geo: str = "
             pl.lit(geo).alias("geo"),
             pl.col("precinct").cast(pl.Int32),
             pl.all().exclude("precinct"),
+            pl.lit(estimated).alias("estimated"),
         )
         .lazy()
     )
@@ -243,13 +251,12 @@ def place(
     moe: int = 0,
     year: int = 2016,
     reproduce: Reproduce = OURS,
-    state: str = "10",
+    estimated: bool = False,
 ) -> dict:
-    spine = areas(("place", state, "11111"))
-    people = citizens(cvap, moe).with_columns(state=pl.lit(state)).filter(pl.col("geo") == "11111")
-    return cell(
-        compute(None, precincts(*rows, state=state), people, spine, year, reproduce=reproduce), "place", "11111"
-    )
+    spine = areas(("place", "10", "11111"))
+    people = citizens(cvap, moe).with_columns(state=pl.lit("10")).filter(pl.col("geo") == "11111")
+    votes = precincts(*rows, estimated=estimated)
+    return cell(compute(None, votes, people, spine, year, reproduce=reproduce), "place", "11111")
 
 
 def test_a_place_takes_votes_by_land():
@@ -294,11 +301,9 @@ def test_the_worst_part_counts_and_is_named():
     assert (row["quality"], row["reason"]) == (2, "area partly outside its sampling area")
 
 
-@pytest.mark.parametrize(
-    ("state", "year", "quality"), [("21", 2020, 3), ("34", 2020, 3), ("21", 2016, 1), ("10", 2020, 1)]
-)
-def test_estimated_precincts_are_weak(state, year, quality):
-    row = place((500, 1.0, 1.0), state=state, year=year)
+@pytest.mark.parametrize(("estimated", "quality"), [(True, 3), (False, 1)])
+def test_estimated_precincts_are_weak(estimated, quality):
+    row = place((500, 1.0, 1.0), estimated=estimated)
     assert (row["quality"], row["reason"]) == (quality, None if quality == 1 else "estimated at source")
 
 

@@ -19,7 +19,7 @@ from sources.framework import Retrieval, Scope
 from sources.framework.shapes import EQUAL_AREA, columns_of, read_shapes
 from sources.framework.states import BY_FIPS, BY_POSTAL
 from sources.registry import all_sources, all_tables
-from sources.vest_precincts import lay_over, overlaps, read_precincts
+from sources.vest_precincts import is_estimated, lay_over, overlaps, read_precincts
 
 SQUARE = box(0, 0, 1000, 1000)
 
@@ -299,7 +299,10 @@ def test_the_table_has_listed_places_and_names_what_is_owed(tmp_path):
     obtained = retrieval(tmp_path, "15", "44")
     table = vest_precincts.build(2020, obtained)
     all_tables()["votes_place"].model.validate(table, lazy=True)
-    assert table.rows() == [("44", "59000", 1, 11.0, 1.0, 1.0), ("44", "59000", 2, 21.0, 0.5, 0.5)]
+    assert table.rows() == [
+        ("44", "59000", 1, 11.0, 1.0, 1.0, False),
+        ("44", "59000", 2, 21.0, 0.5, 0.5, False),
+    ]
     (owed,) = obtained.notes["owed"]
     assert (owed["source"], owed["files"]) == ("vest_precincts", ["hi_2020.zip"])
     notes = obtained.notes["vest_precincts"]["RI"]
@@ -329,6 +332,8 @@ def test_every_state_has_its_file_number():
         assert len({f.url for f in files}) == 51
     assert vest_precincts.file_name(2020, BY_POSTAL["KY"]) == "ky_2020_vtd_estimates.zip"
     assert vest_precincts.file_name(2016, BY_POSTAL["KY"]) == "ky_2016.zip"
+    estimated = [f.name for f in all_sources()["vest_precincts"].vintage("2020").files if is_estimated(f.name)]
+    assert estimated == ["ky_2020_vtd_estimates.zip", "nj_2020_vtd_estimates.zip"]
     texas = next(f for f in all_sources()["vest_precincts"].vintage("2020").files if f.name == "tx_2020.zip")
     assert texas.url == "https://dataverse.harvard.edu/api/access/datafile/4931788"
 

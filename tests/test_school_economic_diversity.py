@@ -281,6 +281,10 @@ def test_reasons_for_missing():
     assert (row["denominator"], row["n"]) == (0, 0)
     silent = row_of(run(school_enrollment=enrollment((A, 2, 1, None), (A, 2, 2, None))), "75000")
     assert silent["reason"] == "area not covered by source"
+    region = pl.LazyFrame([("county", "09", "110", "Capitol")], schema=SPINE.collect_schema().names(), orient="row")
+    old = run(school_directory=SCHOOLS.with_columns(county=pl.lit("09003")), spine=region)
+    assert set(old["reason"]) == {"source on old counties"}
+    assert set(run(spine=region)["reason"]) == {"area not covered by source"}
 
 
 @pytest.mark.parametrize(("students", "quality"), [(1, 3), (14, 3), (15, 2), (29, 2), (30, 1)])

@@ -8,9 +8,11 @@ import pytest
 from upath import UPath
 from werkzeug import Request, Response
 
-from schemas.errors import InputError, OwedError
+from pipelines.freshness import freshness
+from pipelines.schedules import schedules
+from schemas.errors import InputError, MobilityError, OwedError
 from sources.framework import Access, Retrieval, Scope, Source, SourceFile, Vintage
-from sources.framework.calendar import calendar, newest_year
+from sources.framework.calendar import calendar, newest_year, rhythm_of
 from sources.framework.fetch import Downloader, Hosts
 from sources.framework.store import Store
 from sources.framework.successor import moved, next_editions
@@ -232,6 +234,20 @@ def test_every_source_stands_in_the_calendar():
     assert calendar()["qcew"].expected(2023) == (2024, date(2025, 6, 1))
     assert calendar()["mit_elections"].expected(newest_year(all_sources()["mit_elections"])) == (2024, date(2025, 1, 1))
     assert calendar()["seda"].expected(2018) is None
+
+
+def test_a_source_without_a_line_in_the_calendar_is_named_with_the_file_to_edit(monkeypatch, retrieval):
+    lines = {k: v for k, v in calendar().items() if k != "qcew"}
+    monkeypatch.setattr("sources.framework.calendar.calendar", lambda: lines)
+    sentence = r"source qcew has no line in the release calendar. Add one to sources/release_calendar.csv"
+    qcew = all_sources()["qcew"]
+    for ask in (
+        lambda: freshness(qcew, retrieval(), date(2025, 1, 1)),
+        schedules,
+        lambda: rhythm_of("qcew"),
+    ):
+        with pytest.raises(MobilityError, match=sentence):
+            ask()
 
 
 def test_files_per_state_are_asked_about_for_a_state_of_the_scope(agency, retrieval):

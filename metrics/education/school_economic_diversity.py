@@ -9,6 +9,8 @@ from typing import Final
 import polars as pl
 
 from metrics.city_names import listed_cities, postal_city
+from metrics.connecticut import OLD_COUNTIES, stands_on_old_counties
+from metrics.connecticut import STATE as CONNECTICUT
 from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
@@ -163,6 +165,10 @@ def estimate(
         return pl.DataFrame(schema=dict.fromkeys(_KEY, pl.String))
     students = students_by_school(school_directory, school_enrollment, school_poverty, reproduce)
     areas = _areas(spine.collect())
+    code = pl.col("county").str
+    codes = students.drop_nulls("county").select(state=code.head(2), geo=code.slice(2)).unique()
+    old_counties = stands_on_old_counties(codes, areas.filter(pl.col("level") == "county"))
+    region = (pl.col("level") == "county") & (pl.col("state") == CONNECTICUT) & pl.lit(old_counties)
     races = pl.DataFrame(
         [(race, _column(group)) for race, group in RACES.items()],
         schema={"race": pl.Int8, "metric": pl.String},
@@ -176,6 +182,8 @@ def estimate(
     reason = (
         pl.when(~known & pl.col("reported").fill_null(False))
         .then(pl.lit("group not present"))
+        .when(~known & region)
+        .then(pl.lit(OLD_COUNTIES))
         .when(~known)
         .then(pl.lit("area not covered by source"))
         .when(~enough)

@@ -7,6 +7,8 @@ from typing import Final
 
 import polars as pl
 
+from metrics.connecticut import OLD_COUNTIES, stands_on_old_counties
+from metrics.connecticut import STATE as CONNECTICUT
 from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step, weakest
 from metrics.predictor import Metric, Predictor, Series
@@ -54,9 +56,6 @@ SAMPLE: Final = "elections"
 # quality 1, below the second 2, else 3.
 CV_BOUNDS: Final = (0.05, 0.15)
 MESSINESS_BOUNDS: Final = (0.05, 0.1)
-
-# States whose precinct results are estimates, by election.
-ESTIMATED_PRECINCTS: Final[dict[int, tuple[str, ...]]] = {2020: ("21", "34")}
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def compute(
     if votes_county is not None:
         parts["county"] = _counties(votes_county.collect(), reproduce, add_votes_elsewhere=add_votes_elsewhere)
     if votes_place is not None:
-        parts["place"] = _places(votes_place.collect(), year, reproduce)
+        parts["place"] = _places(votes_place.collect(), reproduce)
     if not parts:
         return empty()
     areas = spine.select(AREA).filter(pl.col("level").is_in(list(parts))).collect()
@@ -119,9 +118,18 @@ def compute(
         .join(cvap.collect(), on=AREA, how="left", validate="1:1")
         .with_columns(
             votes_owed=(pl.col("level") == "place") & ~pl.col("state").is_in(_states(parts.get("place"))),
+            on_old_counties=_on_old_counties(parts.get("county"), cvap.collect(), areas),
         )
     )
     return _figures(rows, year, reproduce)
+
+
+def _on_old_counties(votes: pl.DataFrame | None, citizens: pl.DataFrame, areas: pl.DataFrame) -> pl.Expr:
+    """Connecticut's counties, if one of the sources stands on the former ones."""
+    counties = areas.filter(pl.col("level") == "county")
+    sources = [citizens.filter(pl.col("level") == "county"), *([] if votes is None else [votes])]
+    old = any(stands_on_old_counties(source, counties) for source in sources)
+    return pl.lit(old) & (pl.col("level") == "county") & (pl.col("state") == CONNECTICUT)
 
 
 def _states(votes: pl.DataFrame | None) -> list[str]:
@@ -149,7 +157,7 @@ def _share(reproduce: Reproduce) -> pl.Expr:
     return pl.col("share_area" if reproduce.whole_precincts else "share_land")
 
 
-def _places(precincts: pl.DataFrame, year: int, reproduce: Reproduce) -> pl.DataFrame:
+def _places(precincts: pl.DataFrame, reproduce: Reproduce) -> pl.DataFrame:
     """Votes of places from the precincts that overlap them, and the grade of this estimate.
 
     Messiness is the mean of 0.5 - |share - 0.5|, weighted by the votes taken: 0 where every precinct is inside or
@@ -160,11 +168,11 @@ def _places(precincts: pl.DataFrame, year: int, reproduce: Reproduce) -> pl.Data
     sums = (
         precincts.sort("state", "geo", "precinct")
         .group_by("state", "geo", maintain_order=True)
-        .agg(taken.alias("votes"), mess.alias("mess"), pl.len().cast(pl.Int64).alias("n"))
+        .agg(taken.alias("votes"), mess.alias("mess"), pl.len().cast(pl.Int64).alias("n"), pl.col("estimated").any())
         .with_columns(pl.col("votes").list.sum(), pl.col("mess").list.sum())
         .with_columns(messiness=quotient(pl.col("mess"), pl.col("votes")))
     )
-    estimated = pl.col("state").is_in(list(ESTIMATED_PRECINCTS.get(year, ())))
+    estimated = pl.col("estimated")
     messy = _grade(pl.col("messiness"), MESSINESS_BOUNDS)
     return sums.select(
         pl.lit("place").alias("level"),
@@ -198,6 +206,8 @@ def _figures(rows: pl.DataFrame, year: int, reproduce: Reproduce) -> pl.DataFram
     missing = (
         pl.when(pl.col("votes_owed"))
         .then(pl.lit("input owed"))
+        .when((votes.is_null() | citizens.is_null()) & pl.col("on_old_counties"))
+        .then(pl.lit(OLD_COUNTIES))
         .when(votes.is_null() | citizens.is_null())
         .then(pl.lit("area not covered by source"))
         .when(citizens == 0)
@@ -275,12 +285,12 @@ def explain(
             Step(f"rows of the {cell.level}", in_state, inputs.height, f"one row per {unit}, from those of the state"),
             Step(f"estimates of citizens, that of the {cell.level}", citizens_of.height, divisor.height),
         ),
-        decisions=() if value is None else _decisions(cell, inputs, row, year),
+        decisions=() if value is None else _decisions(cell, inputs, row),
         notes=tuple(notes),
     )
 
 
-def _decisions(cell: Cell, inputs: pl.DataFrame, row: dict[str, float], year: int) -> tuple[Decision, ...]:
+def _decisions(cell: Cell, inputs: pl.DataFrame, row: dict[str, float]) -> tuple[Decision, ...]:
     """The parts of the quality, worked out again from the rows of one area."""
     found = [_graded("coefficient of variation of the citizens of voting age", row["cv"], CV_BOUNDS)]
     if cell.level == "county":
@@ -292,7 +302,7 @@ def _decisions(cell: Cell, inputs: pl.DataFrame, row: dict[str, float], year: in
     total = float(taken.sum())
     messiness = float((taken * (0.5 - (share - 0.5).abs())).sum()) / total if total else None
     found.append(_graded("messiness: how far precincts are cut by the place's limits", messiness, MESSINESS_BOUNDS))
-    estimated = cell.state in ESTIMATED_PRECINCTS.get(year, ())
+    estimated = bool(inputs["estimated"].any())
     found.append(
         Decision(
             "precinct results are estimates (1 yes, 0 no)",

@@ -15,7 +15,7 @@ from metrics.predictor import Metric, Predictor, Series
 from metrics.tracts import AREA, SCALE, TRACT
 from schemas.estimate import empty
 from schemas.labels import ALL, POVERTY, RACE_SHARE
-from schemas.vintages import RENAMED_COUNTIES, RENAMED_SINCE
+from schemas.vintages import RENAMED_COUNTIES, RENAMED_SINCE, tract_vintage
 
 YEARS = (2014, 2018, 2019)
 SUBGROUPS: dict[str, tuple[str, ...]] = {"race-share": RACE_SHARE, "income": POVERTY}
@@ -95,7 +95,7 @@ def estimate(
     if air_toxics_tracts is None or acs_tract_race is None or acs_tract_poverty is None or tract_county is None:
         return empty()
     listed = tract_county.collect()
-    index = ranked(air_toxics_tracts.collect(), listed)
+    index = ranked(air_toxics_tracts.collect(), listed, census=tract_vintage(year))
     return compute(index, acs_tract_race, acs_tract_poverty, listed, tract_place_2010, spine, year)
 
 
@@ -110,9 +110,10 @@ def compute(
     reproduce: Reproduce = Reproduce(),
 ) -> pl.DataFrame:
     """`estimate` from the index of tracts (state, county, tract, index); `reproduce` takes over flaws."""
-    factors = None if tract_place_2010 is None else recoded(tract_place_2010.collect(), "place")
+    census = tract_vintage(year)
+    factors = None if tract_place_2010 is None else recoded(tract_place_2010.collect(), "place", census=census)
     race, poverty = acs_tract_race.collect(), acs_tract_poverty.collect()
-    tracts = _prepared(index, race, poverty, tract_county, reproduce)
+    tracts = _prepared(index, race, poverty, tract_county, year, reproduce)
     members = _members(tracts, factors, year)
     areas = spine.select(AREA).collect()
     if factors is None:
@@ -132,13 +133,19 @@ def compute(
 
 
 def _prepared(
-    index: pl.DataFrame, race: pl.DataFrame, poverty: pl.DataFrame, tract_county: pl.DataFrame, reproduce: Reproduce
+    index: pl.DataFrame,
+    race: pl.DataFrame,
+    poverty: pl.DataFrame,
+    tract_county: pl.DataFrame,
+    year: int,
+    reproduce: Reproduce,
 ) -> pl.DataFrame:
     """The tracts of the list with index, people, and the kinds of neighborhood they belong to (null if unknown)."""
     race = race.select(*TRACT, "people", "white_nh")
     poverty = poverty.select(*TRACT, pl.col("people").alias("poverty_universe"), "poor")
     if not reproduce.old_census_codes:
-        race, poverty = recoded(race), recoded(poverty)
+        census = tract_vintage(year)
+        race, poverty = recoded(race, census=census), recoded(poverty, census=census)
     rank = pl.col("index").round(mode="half_to_even") if reproduce.rounded_tracts else pl.col("index")
     return (
         tract_county.select(TRACT)
@@ -278,19 +285,22 @@ def explain(
 ) -> Explanation:
     """The tracts behind one figure: their hazards, their rank in the nation, their people, and how many have none."""
     listed, toxics = tract_county.collect(), air_toxics_tracts.collect()
-    index = ranked(toxics, listed)
+    census = tract_vintage(year)
+    index = ranked(toxics, listed, census=census)
     only = spine.filter(pl.col("level") == cell.level, pl.col("state") == cell.state, pl.col("geo") == cell.geo)
     given = compute(index, acs_tract_race, acs_tract_poverty, listed, tract_place_2010, only, year)
     row = given.row(by_predicate=pl.col("subgroup") == cell.subgroup, named=True)
-    factors = None if tract_place_2010 is None else recoded(tract_place_2010.collect(), "place")
-    tracts = _prepared(index, acs_tract_race.collect(), acs_tract_poverty.collect(), listed, Reproduce())
+    factors = None if tract_place_2010 is None else recoded(tract_place_2010.collect(), "place", census=census)
+    tracts = _prepared(index, acs_tract_race.collect(), acs_tract_poverty.collect(), listed, year, Reproduce())
     of_state = tracts.filter(pl.col("state") == cell.state)
     members = _members(of_state, factors if factors is None else factors.filter(pl.col("state") == cell.state), year)
     members = members.filter(pl.col("level") == cell.level, pl.col("geo") == cell.geo)
     column = KINDS.get(cell.subgroup_type)
     grouped = members if column is None else members.filter(pl.col(column) == cell.subgroup)
     afact = pl.col("share") / SCALE
-    inputs = grouped.join(recoded(toxics), on=TRACT, how="left", validate="m:1", maintain_order="left").select(
+    inputs = grouped.join(
+        recoded(toxics, census=tract_vintage(year)), on=TRACT, how="left", validate="m:1", maintain_order="left"
+    ).select(
         *TRACT,
         *HAZARDS,
         "index",

@@ -7,6 +7,8 @@ from typing import Final
 
 import polars as pl
 
+from metrics.connecticut import OLD_COUNTIES, stands_on_old_counties
+from metrics.connecticut import STATE as CONNECTICUT
 from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series, Substitute
@@ -177,6 +179,8 @@ def compute(
     reproduce: Reproduce = Reproduce(),
 ) -> pl.DataFrame:
     """Ratio and quality per county of the spine; areas of the source that are not on it drop out."""
+    counties = spine.filter(pl.col("level") == "county").select("state", "geo").collect()
+    old = stands_on_old_counties(physicians_county.select("state", "geo").collect(), counties)
     return (
         _joined(physicians_county, spine, year, reproduce)
         .with_columns(_ratio().alias("value"))
@@ -197,7 +201,7 @@ def compute(
             (pl.lit("county-") + pl.col("state") + pl.col("geo")).alias("estimation_area"),
             pl.lit(1).alias("n_areas"),
             pl.lit(str(year)).alias("reference_period"),
-            _reason().alias("reason"),
+            _reason(old_counties=old).alias("reason"),
         )
         .collect()
     )
@@ -251,11 +255,13 @@ def _quality(change: pl.Expr) -> pl.Expr:
     )
 
 
-def _reason() -> pl.Expr:
-    """Why the ratio is missing or its quality lowered."""
+def _reason(*, old_counties: bool) -> pl.Expr:
+    """Why the ratio is missing or its quality lowered; `old_counties`: the source has Connecticut's former ones."""
     missing = pl.col("value").is_null()
     return (
-        pl.when(missing & pl.col("physicians").is_not_null() & pl.col("population").is_null())
+        pl.when(missing & pl.col("physicians").is_null() & (pl.col("state") == CONNECTICUT) & pl.lit(old_counties))
+        .then(pl.lit(OLD_COUNTIES))
+        .when(missing & pl.col("physicians").is_not_null() & pl.col("population").is_null())
         .then(pl.lit("input owed"))
         .when(missing & (pl.col("physicians") == 0))
         .then(pl.lit("denominator is zero"))

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
+from schemas.errors import MobilityError
 from sources.framework.declare import Source
 
 Cadence = Literal["annual", "election", "irregular", "fixed"]
@@ -65,6 +66,17 @@ def calendar() -> dict[str, Rhythm]:
                 raise ValueError(f"{FILE.name}, line {number}: {row['source']} stands there twice")
             found[row["source"]] = Rhythm(row["source"], cadence, months, int(row["lag"]), row["note"])
     return found
+
+
+def rhythm_of(source: str) -> Rhythm:
+    """The source's line. `MobilityError`, with the file to edit, if there is none."""
+    try:
+        return calendar()[source]
+    except KeyError:
+        raise MobilityError(
+            f"source {source} has no line in the release calendar. Add one to sources/{FILE.name}: source, cadence "
+            f"({', '.join(CADENCES)}), months, lag, note."
+        ) from None
 
 
 def newest_year(source: Source) -> int | None:

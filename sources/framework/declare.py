@@ -30,7 +30,10 @@ class Access(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of one agency. Lines of `sources/editions.csv` add to the `vintages` that its module declares."""
+    """A data set of one agency. Lines of `sources/editions.csv` add to the `vintages` that its module declares.
+
+    `tied`, if not empty, is why none can be added: the method is tied to one edition.
+    """
 
     key: str
     agency: str
@@ -43,6 +46,7 @@ class Source:
     vintages: tuple[Vintage, ...]
     recipe: str = ""
     usual_release: str = ""
+    tied: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vintages", with_new_editions(self.key, self.vintages))
@@ -75,7 +79,8 @@ class Table:
     `build(year, retrieval)` obtains its raw files through `retrieval` (which records them), reads them, and returns the
     table; a LazyFrame is written streaming. It raises `OwedError` if a file cannot be had and `InputError` if a file is
     wrong. `model` is the pandera model of the table; `gate_rows` false limits the gate to columns and types (for
-    microdata too large to collect, whose reader checks the values itself while streaming).
+    microdata too large to collect, whose reader checks the values itself while streaming). `in_every_edition` says that
+    every new edition of its source holds the table, though it is read in some years only.
     """
 
     name: str
@@ -87,3 +92,4 @@ class Table:
     build: Callable[[int, Retrieval], pl.DataFrame | pl.LazyFrame]
     version: str = "1"
     gate_rows: bool = True
+    in_every_edition: bool = False

@@ -5,8 +5,9 @@
 
 declares the edition 2024 of `qcew`, which is like the edition 2023 with its year moved on in file names and addresses.
 `data_years` are separated by spaces; an edition that is declared already gets the files and years it lacks. Where an
-agency did not keep to its pattern, `find` and `replace` (several parted by `|`) mend what follows from `like`. Which
-tables and predictors have the new year follows from this line.
+agency did not keep to its pattern, `find` and `replace` (several parted by `|`) mend what follows from `like`. An
+address without a year (a file's number in an archive) is not taken over: the file is owed unless `find` and `replace`
+give its new one. Which tables and predictors have the new year follows from this line.
 """
 
 from __future__ import annotations
@@ -53,8 +54,11 @@ class Edition:
             return text
 
         def file(one: SourceFile) -> SourceFile:
-            accept = tuple(renew(name) for name in one.accept)
-            return replace(one, name=renew(one.name), url=renew(one.url) if one.url else None, accept=accept)
+            name, url = renew(one.name), renew(one.url) if one.url else None
+            # An address that stays while the name moves on (numbers of an archive) is that of the older file.
+            if url == one.url and name != one.name:
+                url = None
+            return replace(one, name=name, url=url, accept=tuple(renew(name) for name in one.accept))
 
         return replace(
             model,
@@ -127,12 +131,17 @@ def models(source: str) -> dict[str, frozenset[str]]:
     return found
 
 
-def check_lines(declared: Mapping[str, tuple[Vintage, ...]]) -> None:
-    """Refuse lines that led to nothing: an unknown source, or nothing to be like. `InputError` with the row."""
+def check_lines(declared: Mapping[str, tuple[Vintage, ...]], tied: Mapping[str, str]) -> None:
+    """Refuse lines that led to nothing: an unknown source, nothing to be like, or a source whose method takes no other.
+
+    `tied` tells, by source, why no line can add to it. `InputError` with the row.
+    """
     for line in editions():
         problem = None
         if line.source not in declared:
             problem = f"there is no source {line.source!r}."
+        elif tied.get(line.source):
+            problem = f"no edition can be added to {line.source}: {tied[line.source]}"
         elif line.vintage not in {v.key for v in declared[line.source]}:
             known = ", ".join(v.key for v in declared[line.source])
             problem = f"{line.source} has no edition {line.like!r} to be like; it has {known}."

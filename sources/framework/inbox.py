@@ -17,7 +17,7 @@ from upath import UPath
 
 from schemas.errors import InputError, MobilityError, OwedError
 from sources.framework.declare import Source, Table
-from sources.framework.mirror import matching
+from sources.framework.mirror import Offer, matching
 from sources.framework.retrieve import Retrieval
 from sources.framework.store import RawFile, Store
 from sources.framework.verify import check
@@ -61,7 +61,9 @@ def handed_in(root: UPath) -> list[HandedIn]:
     found = []
     for folder in sorted((f for f in base.iterdir() if f.is_dir()), key=lambda f: f.name):
         for item in folder.iterdir():
-            files = [item] if item.is_file() else [f for f in item.iterdir() if f.is_file()]
+            # An object store may list the empty object that stands for a folder: neither file nor folder.
+            inside = item.iterdir() if item.is_dir() else ()
+            files = [item] if item.is_file() else [f for f in inside if f.is_file()]
             for file in files:
                 if not file.name.startswith(".") and not file.name.endswith(REFUSED):
                     path = f"{folder.name}/{file.name}" if item.is_file() else f"{folder.name}/{item.name}/{file.name}"
@@ -130,11 +132,30 @@ def take(item: HandedIn, source: Source, tables: Iterable[Table], retrieval: Ret
     return retrieval.store.read(source.key, wanted.vintage, record.file, record)
 
 
+@dataclass
+class _Others:
+    """The files of a store, local or remote, as a mirror of them."""
+
+    store: Store
+    asks_network: bool = False
+
+    def find(self, source: str, vintage: str, names: tuple[str, ...]) -> list[Offer]:
+        """The files with provenance; what nobody has recorded yet is no offer."""
+        records = self.store.records(source, vintage)
+        present = [name for name in self.store.listing(self.store.folder(source, vintage)) if name in records]
+        found = matching(present, names)
+        return [Offer(name, f"{source}/{vintage}/{name}", records[name].sha256) for name in found]
+
+    def fetch(self, offer: Offer, target: Path) -> Path:
+        """Where the file lies, or a local copy of it."""
+        return self.store.staged(self.store.root / "raw" / offer.url)
+
+
 def _try_readers(item: HandedIn, wanted: Wanted, local: Path, tables: Iterable[Table], retrieval: Retrieval) -> None:
     """Read the file in a store of its own, which borrows all other files from the real one."""
     source, vintage = wanted.source, wanted.vintage
     years = source.vintage(vintage).data_years
-    borrow = Path(str(retrieval.store.root)) / "raw" if retrieval.store.is_local else None
+    borrow = _Others(retrieval.store)
     for table in tables:
         for year in (y for y in table.years if y in years and source.key in table.sources):
             with tempfile.TemporaryDirectory(dir=retrieval.scratch) as folder:

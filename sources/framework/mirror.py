@@ -129,13 +129,15 @@ class UrlMirror:
         return target
 
 
-def open_mirror(location: str | Path | None, downloader: Downloader) -> Mirror | None:
-    """The mirror at `location`: an http(s) base URL or a local folder; None if there is none.
+def open_mirror(location: str | Path | Mirror | None, downloader: Downloader) -> Mirror | None:
+    """The mirror at `location`: an http(s) base URL, a local folder, or a mirror itself; None if there is none.
 
     Raises `MobilityError` for a folder that says it holds synthetic files.
     """
-    if location is None or not str(location):
+    if location is None or location == "":
         return None
+    if not isinstance(location, str | Path):
+        return location
     text = str(location)
     if text.startswith(("http://", "https://")):
         return UrlMirror(text, downloader)

@@ -85,7 +85,7 @@ class Retrieval:
         root: UPath | Path | str,
         scope: Scope | None = None,
         scratch: Path | None = None,
-        mirror: str | Path | None = None,
+        mirror: str | Path | Mirror | None = None,
         offline: bool = False,
         synthetic: bool = False,
         ipums_key: str | None = None,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.errors import InputError
-from sources.framework.calendar import calendar
+from sources.framework.calendar import rhythm_of
 from sources.framework.declare import Source, Vintage
 from sources.framework.fetch import Marks, NotThere, Unavailable
 from sources.framework.mirror import FolderMirror
@@ -145,8 +145,7 @@ def _wanted(vintage: Vintage, years: frozenset[int] | None) -> bool:
 
 
 def _step(source: Source) -> int:
-    rhythm = calendar().get(source.key)
-    return _ELECTION_STEP if rhythm is not None and rhythm.cadence == "election" else 1
+    return _ELECTION_STEP if rhythm_of(source.key).cadence == "election" else 1
 
 
 def _asked(wanted: list[Wanted]) -> Wanted | None:
@@ -173,8 +172,7 @@ def _arrival(source: Source, vintage: Vintage, retrieval: Retrieval, status: Sta
 
 def _successors(source: Source, retrieval: Retrieval) -> list[Finding]:
     """Editions that are not declared and answer under the address the newest one would have a year later."""
-    rhythm = calendar().get(source.key)
-    if retrieval.offline or rhythm is None or rhythm.cadence == "fixed":
+    if retrieval.offline or rhythm_of(source.key).cadence == "fixed":
         return []
     known = {f.url for v in source.vintages for f in v.files}
     found = []

@@ -13,9 +13,10 @@ from typing import Final
 
 import polars as pl
 
+from schemas.vintages import tract_vintage
 from sources import acs_tables
 from sources.acs_tables import SOURCE as DECLARED
-from sources.acs_tables import TRACT_LIST_VINTAGES, Content, tract_vintage, vintage_key
+from sources.acs_tables import TRACT_LIST_VINTAGES, Content, vintage_key
 from sources.census_forms import CONTROLLED, COUNTY, PLACE, TRACT, Geography
 from sources.synthetic.files import write_bytes
 from sources.synthetic.world import NOT_A_PLACE, World, county_layer

@@ -11,8 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from sources.airtoxscreen import DATA_YEARS, WORKBOOKS, Hazard, file_name
 from sources.airtoxscreen import SOURCE as DECLARED
+from sources.airtoxscreen import WORKBOOKS, Hazard, file_name
 from sources.synthetic.acs_tables import tract_people
 from sources.synthetic.workbook import Cell, write_workbook
 from sources.synthetic.world import World
@@ -28,7 +28,8 @@ TERRITORIES: Final = (("72", "PR", "Aguada", "72003"), ("78", "VI", "St. Croix",
 
 def _rows(world: World, hazard: Hazard, year: int) -> list[list[Cell]]:
     """The rows of one workbook: the nation, then each state, its counties and their tracts, then the territories."""
-    listed = tract_people(world, year, counties_of=year).sort("state", "county", "tract")
+    # The agency is not expected to change to Connecticut's planning regions.
+    listed = tract_people(world, year, counties_of=min(year, 2021)).sort("state", "county", "tract")
     listed = listed.filter(~((pl.col("state") == NO_FIGURE[0]) & (pl.col("county") == NO_FIGURE[1])))
     spread = world.rng("airtoxscreen", year, hazard.name).integers(*SPREAD, listed.height)
     base = world.rng("airtoxscreen", year).integers(*SPREAD, listed.height)
@@ -66,7 +67,7 @@ def _split(total: float) -> list[Cell]:
 
 def write(root: Path, world: World) -> None:
     """The three workbooks of each assessment year."""
-    for year in sorted(set(world.years) & set(DATA_YEARS)):
+    for year in (y for y in world.years if DECLARED.vintages_for(y)):
         for hazard in WORKBOOKS:
             unit = hazard.total.removeprefix("Total ")
             header = [*HEADER, hazard.total.replace(" (", "\n("), *(f"{group} {unit}" for group in GROUPS)]

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from sources.boundaries import OVERLAY, YEARS, counties_name, places_name
+from sources.boundaries import OVERLAY, counties_name, places_name
 from sources.boundaries import SOURCE as DECLARED
 from sources.framework.states import BY_FIPS
 from sources.synthetic.files import write_bytes
@@ -59,7 +59,7 @@ def write(root: Path, world: World) -> None:
     """Places by state and the counties, for each election in the world's years; the overlay in any case."""
     _write_overlay(root / DECLARED.key / OVERLAY / OVERLAY_NAME, world)
     states = [state.code for state in world.states]
-    for year in sorted(set(world.years) & set(YEARS)):
+    for year in (y for y in world.years if any(v.key == str(y) for v in DECLARED.vintages)):
         folder = root / DECLARED.key / str(year)
         for state in states:
             _write_layer(folder / places_name(year, BY_FIPS[state]), world, "place", [state])

@@ -11,7 +11,6 @@ from typing import Final
 
 import polars as pl
 
-from sources.cnt_ht import DATA_YEARS
 from sources.cnt_ht import SOURCE as DECLARED
 from sources.synthetic.acs_tables import tract_people
 from sources.synthetic.files import write_bytes
@@ -73,7 +72,7 @@ def _line(code: str, people: int, households: int, transit: int, cost: int) -> s
 
 def write(root: Path, world: World) -> None:
     """One file per state and edition."""
-    for year in sorted(set(world.years) & set(DATA_YEARS)):
+    for year in (y for y in world.years if DECLARED.vintages_for(y)):
         (declared,) = DECLARED.vintage(str(year)).files
         for (state,), rows in tracts(world, year).group_by("state", maintain_order=True):
             lines = [_line(f"{s}{c}{t}", *figures) for s, c, t, *figures in rows.iter_rows()]

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from sources.framework.states import BY_FIPS
 from sources.synthetic.shapes import rectangles, south_of, write_shapes
 from sources.synthetic.world import LAYERS, Span, World, county_layer
-from sources.vest_precincts import DATA_YEARS, VOTES, file_name
 from sources.vest_precincts import SOURCE as DECLARED
+from sources.vest_precincts import file_name, votes_prefix
 
 PRECINCT_SIZE: Final = 9_000
 COASTAL: Final = {("15", "003"), ("02", "020")}
@@ -62,12 +62,12 @@ def _write(path: Path, world: World, state: str, year: int) -> None:
         "NAME": np.array([f"Synthetic precinct {i}" for i in range(1, len(precincts) + 1)], dtype=object),
     }
     rest = votes.copy()
-    candidates = list(CANDIDATES[year].items())
+    candidates = list(CANDIDATES.get(year, CANDIDATES[2020]).items())
     for name, share in candidates[1:]:
         part = votes * share // 1000
-        fields[VOTES[year] + name] = part.astype(np.int64)
+        fields[votes_prefix(year) + name] = part.astype(np.int64)
         rest -= part
-    fields[VOTES[year] + candidates[0][0]] = rest.astype(np.int64)
+    fields[votes_prefix(year) + candidates[0][0]] = rest.astype(np.int64)
     # Votes for other offices stand beside them.
     fields[f"G{year % 100}USSDXXX"] = (votes // 2).astype(np.int64)
     write_shapes(path, _shapes(world, state, precincts), fields)
@@ -75,6 +75,6 @@ def _write(path: Path, world: World, state: str, year: int) -> None:
 
 def write(root: Path, world: World) -> None:
     """One zip per state and election."""
-    for year in sorted(set(world.years) & set(DATA_YEARS)):
+    for year in (y for y in world.years if DECLARED.vintages_for(y)):
         for state in (s.code for s in world.states):
             _write(root / DECLARED.key / str(year) / file_name(year, BY_FIPS[state]), world, state, year)
