@@ -38,7 +38,7 @@ MICRODATA: Final = "acs_pums_census"
 
 @cache
 def states() -> tuple[State, ...]:
-    """All states; those of the sample as they are there, with counties, places and PUMAs of invented sizes in others."""
+    """All states: those of the sample as they are there, others with invented sizes of counties, places and PUMAs."""
     import numpy as np
     import polars as pl
 

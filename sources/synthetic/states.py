@@ -41,7 +41,7 @@ class State:
     that matter; the others are drawn between the two figures of `small`. `parts` are the stretches of places;
     `elsewhere` names places outside the project's list (code -> name), which only the crosswalks and population files
     know. `focus` is a county in which so many permille of the microdata records are drawn on top, so that it and its
-    places have figures for most groups. `zip_prefix` begins the state's ZIP codes (as many prefixes follow as it needs),
+    places have figures for most groups. `zip_prefix` begins the state's ZIP codes (more prefixes follow if needed),
     `tract_size` is about how many people a tract of each vintage has (real ones have 4,000).
     """
 
