@@ -1,6 +1,6 @@
 """The sample's synthetic world, enlarged to the nation: every county, listed place and state, 84,000 tracts.
 
-    python -m benchmarks.nation FOLDER [--years 2023] [--scale 1.0] [--spans 1,5] [--no-sources]
+    python -m benchmarks.nation FOLDER [--years 2022,2023] [--scale 1.0] [--spans 1,5]
 
 Everything is written by the writers of `sources.synthetic`, in the agencies' own formats, into a folder laid out as the
 raw store. Microdata are drawn and written state by state, so that memory stays flat: at scale 1 a 1-year sample has 3.3
@@ -121,16 +121,22 @@ def world(years: tuple[int, ...], chosen: tuple[str, ...] | None = None) -> Worl
     return World(SEED, years, tuple(s for s in states() if chosen is None or s.code in chosen))
 
 
-def write_sources(root: Path, years: tuple[int, ...], chosen: tuple[str, ...] | None = None) -> list[str]:
-    """Everything but microdata, by the sample's writers; the names of the sources."""
-    from sources.synthetic import writers
+def write_sources(root: Path, years: tuple[int, ...]) -> None:
+    """Everything but microdata, by the sample's writers; nothing is done if these years are there."""
+    from sources.synthetic import version, writers
 
-    whole = world(years, chosen)
+    stamp = root.parent / "sources.json"
+    there = json.loads(stamp.read_text()) if stamp.exists() else {}
+    same = there.get("generator") == version()
+    if same and set(years) <= set(there["years"]):
+        return
+    chosen = tuple(sorted({*years, *(there["years"] if same else ())}))
+    whole = world(chosen)
     whole.prepare()
-    others = {name: write for name, write in writers().items() if name != MICRODATA}
-    for write in others.values():
-        write(root, whole)
-    return sorted(others)
+    for name, write in writers().items():
+        if name != MICRODATA:
+            write(root, whole)
+    stamp.write_text(json.dumps({"generator": version(), "years": list(chosen)}))
 
 
 def write_state(root: Path, code: str, year: int, span: int, scale: float) -> None:
@@ -169,11 +175,11 @@ def _state(root: Path, year: int, span: int, scale: float, code: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--years", default="2023")
+    parser.add_argument("--years", default="2022,2023")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--spans", default="1,5")
-    parser.add_argument("--states")
-    parser.add_argument("--no-sources", action="store_true")
+    parser.add_argument("--states", help="microdata of these states only (FIPS codes)")
+    parser.add_argument("--no-sources", action="store_true", help="microdata only")
     options = parser.parse_args()
     from sources.acs.sample import FIVE_YEAR, ONE_YEAR
 
@@ -183,7 +189,7 @@ def main() -> None:
     samples = [(y, s) for s, there in ((1, ONE_YEAR), (5, FIVE_YEAR)) for y in years if s in spans and y in there]
     write_microdata(options.folder, samples, scale=options.scale, chosen=chosen)
     if not options.no_sources:
-        write_sources(options.folder, years, chosen)
+        write_sources(options.folder, years)
 
 
 if __name__ == "__main__":
