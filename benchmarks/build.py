@@ -3,10 +3,10 @@
     python benchmarks/build.py [--folder DIR] [--scale 1.0] [--years 2014,...]
 
 SYNTHETIC files of the nation (`benchmarks.nation`): microdata, tables of 84,000 tracts, wages, crime and all other
-sources. Every build starts from a data root that has raw files only and runs in a process of its own, by the code behind
-`mobility build`. 2022 has a 1-year sample, 2023 a 5-year sample, too; ten years have nine 1-year and five 5-year samples
-and so cost at most five times these two. `--years` builds others (needs their files: a minute and half a gigabyte for
-each, three minutes and two gigabytes more for a 5-year sample) and says what they really took.
+sources. Every build starts from a data root that has raw files only and runs in a process of its own, by the code
+behind `mobility build`. 2022 has a 1-year sample, 2023 a 5-year sample, too; ten years have nine 1-year and five 5-year
+samples and so cost at most five times these two. `--years` builds others (needs their files: a minute and half a
+gigabyte for each, three minutes and two gigabytes more for a 5-year sample) and says what they really took.
 
 The alternative is to read the same microdata with pandas, without recoding, joining, checking or computing anything.
 """

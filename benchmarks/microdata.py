@@ -33,7 +33,8 @@ CELL: Final = [*KEY, "metric", "subgroup_type", "subgroup"]
 PREDICTORS: Final = (
     *("employment", "preschool", "college", "digital_access", "income", "housing_affordability", "housing_wealth"),
 )
-TABLES: Final = tuple(f"acs{span}_{unit}" for span in SPANS for unit in ("persons", "households"))
+UNITS: Final = ("persons", "households")
+TABLES: Final = tuple(f"acs{span}_{unit}" for span in SPANS for unit in UNITS)
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
@@ -50,25 +51,33 @@ def workspace(folder: Path) -> Workspace:
     return Workspace(settings.model_copy(update={"mirror": None, "substitute": "none"}))
 
 
-def write(folder: Path, scale: float) -> str:
-    """The raw files of both samples and of what goes with them, and the tables the predictors read."""
+def write_tables(folder: Path, scale: float, spans: Sequence[int]) -> None:
+    """The raw files of the samples and of what goes with them, and the tables that the predictors read."""
     import shutil
 
     from benchmarks import nation
     from pipelines.engine import refresh_table
     from pipelines.run import plan
 
-    root = ways.nation_folder(folder)
-    nation.write_microdata(root / "raw", [(YEAR, span) for span in SPANS], scale=scale)
-    nation.write_sources(root / "raw", (YEAR,))
+    raw = ways.nation_folder(folder) / "raw"
+    nation.write_microdata(raw, [(YEAR, span) for span in spans], scale=scale)
+    nation.write_sources(raw, (YEAR,))
     ws = workspace(folder)
     ws.claim()
+    ws.predictors = PREDICTORS
+    others = [f"acs{span}_{unit}" for span in SPANS if span not in spans for unit in UNITS]
     for name in plan(list(PREDICTORS), [YEAR], ws)[YEAR][0]:
-        refresh_table(ws, name, YEAR)
+        if name not in others:
+            refresh_table(ws, name, YEAR)
     shutil.rmtree(ws.scratch, ignore_errors=True)
-    counts = {name: _table(folder, name).select(_length()).collect().item() for name in TABLES}
+
+
+def write(folder: Path, scale: float) -> str:
+    """All that the ways need."""
+    write_tables(folder, scale, SPANS)
+    counts = {name: table(folder, name).select(_length()).collect().item() for name in TABLES}
     listed = ", ".join(f"{counts[name]:,} {name.replace('_', ' ').replace('acs', 'ACS')}" for name in TABLES)
-    pumas = _table(folder, "puma_allocation").select("state", "puma").unique().collect().height
+    pumas = table(folder, "puma_allocation").select("state", "puma").unique().collect().height
     return f"{listed}, {pumas:,} PUMAs, {REPLICATES} replicate weights each; SYNTHETIC data"
 
 
@@ -78,7 +87,7 @@ def _length() -> pl.Expr:
     return pl.len()
 
 
-def _table(folder: Path, name: str) -> pl.LazyFrame:
+def table(folder: Path, name: str) -> pl.LazyFrame:
     import polars as pl
 
     return pl.scan_parquet(ways.nation_folder(folder) / "tables" / name / f"{YEAR}.parquet")
@@ -88,7 +97,7 @@ def _window(folder: Path, unit: str, span: int) -> Window:
     from metrics.acs_window import of_sample
 
     sample = f"acs{span}"
-    return of_sample(sample, _table(folder, f"{sample}_{unit}"), _table(folder, "puma_allocation"), YEAR)
+    return of_sample(sample, table(folder, f"{sample}_{unit}"), table(folder, "puma_allocation"), YEAR)
 
 
 # ---- floors ---------------------------------------------------------------------------------------------------------
@@ -98,7 +107,7 @@ def _scan(folder: Path, unit: str, span: int, columns: set[str]) -> None:
     """Read the columns once and add them up."""
     import polars as pl
 
-    records = _table(folder, f"acs{span}_{unit}")
+    records = table(folder, f"acs{span}_{unit}")
     schema = records.collect_schema()
     sums = [
         pl.col(c).max()
@@ -128,8 +137,8 @@ def scan_incomes(folder: Path, span: int) -> None:
 def scan_everything(folder: Path) -> None:
     """All columns of all four tables, one after another."""
     for span in SPANS:
-        for unit in ("persons", "households"):
-            _scan(folder, unit, span, set(_table(folder, f"acs{span}_{unit}").collect_schema().names()))
+        for unit in UNITS:
+            _scan(folder, unit, span, set(table(folder, f"acs{span}_{unit}").collect_schema().names()))
 
 
 # ---- shares ---------------------------------------------------------------------------------------------------------
@@ -238,7 +247,7 @@ def digital_access(folder: Path) -> pl.DataFrame:
     """Households with a computer and high-speed internet, from the 5-year file."""
     from metrics.education import digital_access as predictor
 
-    found = predictor.estimate(_table(folder, "acs5_households"), _table(folder, "puma_allocation"), YEAR)
+    found = predictor.estimate(table(folder, "acs5_households"), table(folder, "puma_allocation"), YEAR)
     return found.select(*CELL, "value")
 
 
@@ -335,7 +344,7 @@ def every_predictor(folder: Path) -> None:
 
 
 def _rows(folder: Path, name: str) -> int:
-    return int(_table(folder, name).select(_length()).collect().item())
+    return int(table(folder, name).select(_length()).collect().item())
 
 
 def summary(folder: Path, medians: ways.Medians) -> list[str]:
