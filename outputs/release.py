@@ -210,7 +210,7 @@ def publish(
             deliver(folder, root, draft.name)
         if latest:
             write_line(root, LATEST, draft.name)
-        return _report(root, draft.name, gate=None if reused else gate)
+        return report_of(root, draft.name, gate=None if reused else gate)
 
 
 def _owners(frame: pl.LazyFrame, entries: Mapping[str, Entry]) -> frozenset[str]:
@@ -524,7 +524,8 @@ def _is_there(root: Path | UPath, draft: _Draft) -> bool:
     return False
 
 
-def _report(root: Path | UPath, name: str, *, gate: GateReport | None) -> ReleaseReport:
+def report_of(root: Path | UPath, name: str, *, gate: GateReport | None = None) -> ReleaseReport:
+    """The report about a release that is there; with `gate`, about one that has just been published."""
     manifest = manifest_of(root, name)
     if manifest is None:
         raise ReleaseError(f"the release {name} is not where it was put")

@@ -12,7 +12,7 @@ from outputs.deliver import manifest_of
 from outputs.explorer import write_explorer
 from outputs.files import Layout
 from outputs.promote import CANDIDATES, PUBLISHED, discard, promote
-from outputs.release import ReleaseReport, publish
+from outputs.release import ReleaseReport, publish, report_of
 from outputs.rules.report import REPORT_TEXT, GateFailedError
 from pipelines.calibrate import published_figures
 from pipelines.code_version import code_version
@@ -180,11 +180,13 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
     """Publish every estimate of the data root that was made for this profile and these states.
 
     A candidate is the same release in `<data>/candidates`, and `LATEST` does not move; if the very same release is
-    published already, there is no candidate, and the report is about the published one.
+    published already, there is no candidate, and the report is about the published one. Nothing is written if the
+    latest release was made from just what lies in the data root now.
     Raises `RefusedError` if a blocking rule of the gate is broken; the last good release stays as it is.
     """
+    if name is None and (there := last_release(ws)) is not None:
+        return report_of(ws.root / PUBLISHED, there)
     estimates: dict[str, list[str]] = {}
-    years: set[int] = set()
     tables: set[tuple[str, int]] = set()
     versions: dict[str, str] = {}
     made: dict[str, list[int]] = {}
@@ -196,7 +198,6 @@ def publish_release(ws: Workspace, name: str | None = None, *, candidate: bool =
             account = ws.account("estimates", key, year)
             assert account is not None
             estimates.setdefault(key, []).append(str(ws.path("estimates", key, year)))
-            years.add(year)
             made.setdefault(key, []).append(year)
             tables |= {(i["table"], year) for i in account.inputs}
             versions[key] = account.code_version

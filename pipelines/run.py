@@ -1,7 +1,9 @@
 """Running Dagster in this process for a choice of predictors and years; what the command line calls."""
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from outputs.promote import CANDIDATES, PUBLISHED
 from pipelines.calibrate import PUBLISHED_TABLE, calibrates
@@ -15,6 +17,9 @@ from pipelines.substitutes import entry_of
 from pipelines.workspace import Workspace
 from schemas.errors import MobilityError
 from sources.registry import all_tables
+
+if TYPE_CHECKING:
+    from pipelines.years import Runs
 
 
 @dataclass
@@ -125,7 +130,15 @@ def run(
         seen(stage, name, status)
 
     ws.progress = watch
-    with build_lock(ws):
+    with build_lock(ws), ExitStack() as at_the_end:
+
+        @cache
+        def runs() -> "Runs":
+            # Dagster takes seconds to load: only if there is something to do.
+            from pipelines.years import Runs
+
+            return at_the_end.enter_context(closing(Runs(ws)))
+
         ws.claim()
         ws.remember_states()
         ws.look_again()
@@ -134,17 +147,12 @@ def run(
             ahead = due.get(year, ([], []))
             for name in [*(t for t in tables if t not in ahead[0]), *(p for p in active if p not in ahead[1])]:
                 watch("plan", f"{name} {year}", "unchanged")
-        there = last_release(ws) or (last_candidate(ws) if candidate else None)
-        if due or (publish and there is None):
-            from pipelines.years import Runs, run_years
-
-            runs = Runs(ws)
-            report.failed |= run_years(ws, runs, due)
-            if publish:
-                report.failed |= runs.release(candidate=candidate)
-            runs.close()
-        elif publish:
-            report.release = there
+        if due:
+            report.failed |= runs().years(due)
+        if publish:
+            report.release = last_release(ws) or (last_candidate(ws) if candidate else None)
+            if report.release is None:
+                report.failed |= runs().release(candidate=candidate)
         for year, (tables, _) in steps.items():
             for name in tables:
                 account = ws.account("tables", name, year)

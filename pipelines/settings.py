@@ -1,6 +1,7 @@
 """Settings: environment variables (or a `.env` file), overridden by the command line. Keys never print."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,22 @@ from sources.framework.states import BY_FIPS, BY_POSTAL
 Profile = Literal["sample", "live"]
 LayoutChoice = Literal["clean", "reference"]
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+# Asked thousands of times in a build.
+@cache
+def _root(data: str, here: Path) -> UPath:
+    root = UPath(data)
+    return UPath(here / data) if root.protocol in ("", "file") else root
+
+
+@cache
+def _state_codes(states: str) -> tuple[str, ...]:
+    names = {name.strip().upper() for name in states.split(",") if name.strip()}
+    codes = {BY_POSTAL[name].fips if name in BY_POSTAL else name.zfill(2) for name in names}
+    if unknown := sorted(codes - set(BY_FIPS)):
+        raise MobilityError(f"no such state: {', '.join(unknown)}. Give FIPS or postal codes, such as 37,RI.")
+    return tuple(sorted(codes))
 
 
 class Settings(BaseSettings):
@@ -45,8 +62,7 @@ class Settings(BaseSettings):
     @property
     def data_root(self) -> UPath:
         """The data root, absolute if local."""
-        root = UPath(self.data)
-        return UPath(Path(self.data).absolute()) if root.protocol in ("", "file") else root
+        return _root(self.data, Path.cwd())
 
     @property
     def data_is_local(self) -> bool:
@@ -63,13 +79,7 @@ class Settings(BaseSettings):
     @property
     def state_codes(self) -> tuple[str, ...] | None:
         """The states of the run as sorted 2-digit codes, or None for all."""
-        if not self.states:
-            return None
-        names = {name.strip().upper() for name in self.states.split(",") if name.strip()}
-        codes = {BY_POSTAL[name].fips if name in BY_POSTAL else name.zfill(2) for name in names}
-        if unknown := sorted(codes - set(BY_FIPS)):
-            raise MobilityError(f"no such state: {', '.join(unknown)}. Give FIPS or postal codes, such as 37,RI.")
-        return tuple(sorted(codes))
+        return _state_codes(self.states) if self.states else None
 
     def export(self) -> None:
         """Make the settings visible to child processes (the UI), which read them from the environment again."""

@@ -59,6 +59,12 @@ class Runs:
         keys = [*(table_key(t) for t in tables), *(estimates_key(p) for p in predictors)]
         return self._run("one_year", keys, str(year))
 
+    def years(self, due: Mapping[int, Steps]) -> Unexpected:
+        """Bring all these years up to date, in this process if one is enough."""
+        count = processes(self._ws.settings, due)
+        found = _side_by_side(self._ws, due, count) if count > 1 else [self.year(*one) for one in due.items()]
+        return {what: text for one in found for what, text in one.items()}
+
     def release(self, *, candidate: bool = False) -> Unexpected:
         """Publish what lies in the data root, or make a candidate release of it."""
         job, asset = ("candidate", CANDIDATE) if candidate else ("publish", RELEASE)
@@ -89,13 +95,6 @@ class Runs:
     def close(self) -> None:
         """Let go of Dagster's records."""
         self.instance.dispose()
-
-
-def run_years(ws: Workspace, runs: Runs, due: Mapping[int, Steps]) -> Unexpected:
-    """Bring all these years up to date; `runs` are those of this process, in which they happen if one is enough."""
-    count = processes(ws.settings, due)
-    found = _side_by_side(ws, due, count) if count > 1 else [runs.year(*one) for one in due.items()]
-    return {what: text for one in found for what, text in one.items()}
 
 
 def processes(settings: Settings, due: Mapping[int, Steps]) -> int:

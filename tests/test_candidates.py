@@ -12,7 +12,7 @@ from outputs.deliver import verify_sums
 from outputs.promote import damage, promote, releases
 from outputs.release import ReleaseError
 from pipelines.jobs import build_definitions
-from pipelines.release import last_candidate, last_release, promote_release
+from pipelines.release import last_candidate, last_release, promote_release, publish_release
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,24 @@ def test_promotion_moves_the_very_files_and_latest(root, waiting):
     assert last_release(workspace(root)) == second
     assert last_candidate(workspace(root)) is None
     assert build(root, PREDICTORS, [2022, 2023], candidate=True).candidate is False
+
+
+def test_what_gives_the_very_same_figures_writes_no_release(root, waiting, monkeypatch):
+    promote_release(workspace(root), waiting[2])
+
+    def written(*_: object, **__: object) -> None:
+        raise AssertionError("nothing had to be written")
+
+    monkeypatch.setattr("pipelines.release.publish", written)
+    for candidate in (False, True):
+        report = publish_release(workspace(root), candidate=candidate)
+        assert (report.name, report.reused, report.gate) == (waiting[2], True, None)
+        assert report.path == str(root / "published" / waiting[2])
+    # Once an estimate is another one, a release is due.
+    account = root / "estimates" / PREDICTORS[0] / "2023.json"
+    account.write_text(account.read_text().replace('"content_hash": "', '"content_hash": "0'))
+    with pytest.raises(AssertionError):
+        publish_release(workspace(root))
 
 
 def test_an_earlier_release_can_be_the_latest_again(root, waiting):

@@ -10,7 +10,7 @@ import pytest
 from pipelines.lock import build_lock
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
-from pipelines.years import Runs, processes, run_years
+from pipelines.years import Runs, processes
 
 DUE = {2018: (["spine"], []), 2021: (["spine"], ["living_wage"]), 2022: (["spine"], [])}
 MANY = {year: ([f"table {i}" for i in range(40)], ["living_wage"]) for year in range(2014, 2024)}
@@ -31,7 +31,7 @@ def build(root, processes):
     ws.settings.state_root.mkdir(parents=True)
     with build_lock(ws):
         runs = Runs(ws)
-        unexpected = run_years(ws, runs, DUE)
+        unexpected = runs.years(DUE)
         runs.close()
     years = {
         (kind, name, y)
@@ -69,7 +69,7 @@ def test_what_nobody_foresaw_in_another_process_is_reported(tmp_path):
         told = []
         ws.progress = lambda *message: told.append(message)
         runs = Runs(ws)
-        run_years(ws, runs, {2021: ([], ["living_wage"]), 2022: ([], ["living_wage"])})
+        runs.years({2021: ([], ["living_wage"]), 2022: ([], ["living_wage"])})
         runs.close()
     failed = {name for _, name, status in told if status.startswith("failed: ")}
     assert failed == {"living_wage 2021", "living_wage 2022"}
