@@ -12,6 +12,7 @@ its own process; wall seconds include the start of the interpreter.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import statistics
@@ -103,10 +104,7 @@ LARGEST: Final = "12_mobility-metrics_county_race-ethnicity_longitudinal"
 
 def _publish(folder: Path, name: str, *, revised: bool) -> None:
     """Publish under `folder/published`; a release of that name that is there is removed first."""
-    import polars as pl
-
     from outputs import release
-    from outputs.about import Lineage, ReleaseMeta
     from outputs.rules.report import GateReport, run_gate
 
     def asked_not_obeyed(context):  # noqa: ANN001, ANN202
@@ -116,6 +114,17 @@ def _publish(folder: Path, name: str, *, revised: bool) -> None:
 
     release.run_gate = asked_not_obeyed  # type: ignore[assignment]
     shutil.rmtree(folder / "published" / f"SYNTHETIC-{name}", ignore_errors=True)
+    given, spines, meta = _ingredients(folder, revised=revised)
+    report = release.publish(given, spines, folder / "published", meta, name=name)
+    print(f"{sum(report.rows.values()):,} rows in {len(report.rows)} files and their other form")
+
+
+def _ingredients(folder: Path, *, revised: bool):  # noqa: ANN202
+    """Estimates, spines and facts of a release, as `publish` takes them."""
+    import polars as pl
+
+    from outputs.about import Lineage, ReleaseMeta
+
     estimates = {p.name: sorted(p.glob("*.parquet")) for p in sorted((folder / "estimates").iterdir())}
     spines = {int(p.stem): pl.read_parquet(p) for p in sorted((folder / "spine").glob("*.parquet"))}
     made = tuple(
@@ -127,9 +136,28 @@ def _publish(folder: Path, name: str, *, revised: bool) -> None:
     if revised:
         moved = pl.col("value", "lb", "ub") * 0.999
         given[REVISED] = pl.concat([pl.scan_parquet(p) for p in estimates[REVISED]]).with_columns(moved)
-    meta = ReleaseMeta("sample", "2" if revised else "1", synthetic=True, lineage=made)
-    report = release.publish(given, spines, folder / "published", meta, name=name)  # type: ignore[arg-type]
-    print(f"{sum(report.rows.values()):,} rows in {len(report.rows)} files and their other form")
+    return given, spines, ReleaseMeta("sample", "2" if revised else "1", synthetic=True, lineage=made)
+
+
+class _AllWrittenError(Exception):
+    """Raised in place of what comes after assembling and writing."""
+
+
+def assemble_and_write(folder: Path) -> None:
+    """All wide files and the long file, in CSV and Parquet: a release until its tables, database, checks and pages."""
+    from outputs import release
+
+    def stop(draft):  # noqa: ANN001, ANN202
+        cells = sum(w.rows * sum(1 for c in w.columns if c.metric is not None) for w in draft.written)
+        print(
+            f"{cells:,} cells of metrics in {len(draft.written)} wide files, {draft.long.rows:,} rows in the long file"
+        )
+        raise _AllWrittenError
+
+    release._write_tables = stop
+    given, spines, meta = _ingredients(folder, revised=False)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, contextlib.suppress(_AllWrittenError):
+        release.publish(given, spines, Path(scratch), meta, name="timed")
 
 
 def _folders(folder: Path) -> tuple[Path, Path]:
@@ -183,6 +211,7 @@ def write_pandas(folder: Path) -> None:
 
 
 WAYS: Final[dict[str, Callable[[Path], None]]] = {
+    "assemble and write all files, CSV and Parquet": assemble_and_write,
     "publish: all files, database, checks, gate": lambda folder: _publish(folder, "first", revised=False),
     "publish again, one predictor revised": lambda folder: _publish(folder, "second", revised=True),
     "compare two releases, this project": compare_ours,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 
 _ONE_YEAR_BEFORE_2020 = (2014, 2015, 2016, 2017, 2018, 2019)
 _NO_EFFECTS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -65,6 +65,7 @@ def _entries(predictor: str, *, five_year: bool, one_year: bool) -> list[Deviati
     entries = [
         Deviation(
             id=f"{predictor}/place-flags-before-2022",
+            scope=Scope(level="place", years=(None, 2021)),
             kind="deviation",
             predictor=predictor,
             reference="Grades places by allocation factors that were worked out for the place code across all states; "
@@ -102,6 +103,7 @@ def _entries(predictor: str, *, five_year: bool, one_year: bool) -> list[Deviati
         entries.append(
             Deviation(
                 id=f"{predictor}/pumas-of-2000",
+                scope=Scope(years=(2014, 2014)),
                 kind="deviation",
                 predictor=predictor,
                 reference="Allocates interviews of 2010 and 2011 in the 2014 5-year file by the codes of PUMAs of "

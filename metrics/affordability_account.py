@@ -10,7 +10,7 @@ import polars as pl
 
 from metrics.affordable_homes import OCCUPIED, OWNERSHP, SHARE_FOR_HOUSING, VACANT
 from metrics.areas import MINIMUM_SAMPLE
-from metrics.explanation import Cell, Decision, Explanation, Step
+from metrics.explanation import Cell, Decision, Explanation, Step, allocation_decision
 from metrics.income_limits import LIMITS, area_limits
 
 _SHOWN: Final = 6
@@ -34,15 +34,15 @@ def recomputed(inputs: pl.DataFrame, factors: Sequence[int]) -> float:
 
 def formula(metric: str, inputs: pl.DataFrame, value: float | None) -> str:
     """The ratio with its numbers, PUMA by PUMA."""
-    result = f"{metric} = {'missing' if value is None else f'{value:.10g}'}"
+    result = f"{metric} is withheld; it would be" if value is None else f"{metric} = {value:.10g} ="
     rows_shown = inputs.select("afact", "occupied", "vacant", "low_income").rows()
     if len(rows_shown) == 1:
         _, occupied, vacant, low = rows_shown[0]
-        return f"{result} = ({occupied:,} occupied + {vacant:,} vacant) / {low:,} (one PUMA, its factor cancels)"
+        return f"{result} ({occupied:,} occupied + {vacant:,} vacant) / {low:,} (one PUMA, its factor cancels)"
     top = " + ".join(f"{a:.4f} x ({o:,} + {v:,})" for a, o, v, _ in rows_shown[:_SHOWN])
     bottom = " + ".join(f"{a:.4f} x {low:,}" for a, _, _, low in rows_shown[:_SHOWN])
     more = f" + ... ({len(rows_shown) - _SHOWN} more PUMAs)" if len(rows_shown) > _SHOWN else ""
-    return f"{result} = ({top}{more}) / ({bottom}{more})"
+    return f"{result} ({top}{more}) / ({bottom}{more})"
 
 
 def steps(cell: Cell, everything: pl.LazyFrame, local: pl.LazyFrame, low_income: int, percent: int) -> tuple[Step, ...]:
@@ -86,14 +86,7 @@ def decisions(
         ),
     ]
     if value is not None:
-        passed.append(
-            Decision(
-                "allocation quality (sum of afact x afact2)",
-                float(pairs["sum_products"][0]),
-                "0.75 or more -> 1, 0.35 or more -> 2, else 3",
-                f"quality {pairs['quality'][0]}",
-            )
-        )
+        passed.append(allocation_decision(pairs))
     return tuple(passed)
 
 

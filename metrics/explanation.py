@@ -41,6 +41,26 @@ class Decision:
     outcome: str
 
 
+def allocation_decision(pairs: pl.DataFrame, reason: str | None = None) -> Decision:
+    """The quality of an area's allocation; `pairs` are its PUMAs with sum_products and quality, alike in each row."""
+    quality = pairs["quality"][0]
+    return Decision(
+        "allocation quality (sum of afact x afact2)",
+        float(pairs["sum_products"][0]),
+        "0.75 or more -> 1, 0.35 or more -> 2, else 3",
+        f"quality {quality}" + (f", {reason}" if reason is not None else ""),
+    )
+
+
+def weakest(*graded: Decision) -> tuple[Decision, ...]:
+    """Decisions that each end in "quality 1" to "quality 3", and the one that follows: the weakest of them."""
+    worst = max(int(d.outcome.removeprefix("quality ")) for d in graded)
+    return (
+        *graded,
+        Decision("quality of the figure", float(worst), "the weakest of the grades above", f"quality {worst}"),
+    )
+
+
 @dataclass(frozen=True)
 class Explanation:
     """The account of one figure.

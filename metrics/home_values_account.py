@@ -9,7 +9,7 @@ import polars as pl
 
 from metrics.allocation import SCALE
 from metrics.areas import MINIMUM_SAMPLE
-from metrics.explanation import Cell, Decision, Step
+from metrics.explanation import Cell, Decision, Step, allocation_decision
 from metrics.home_values import AGE, HOUSEHOLDS, OWNED, RACE, RACES
 from schemas.labels import HOUSEHOLDER_AGE
 
@@ -39,14 +39,14 @@ def formula(metric: str, inputs: pl.DataFrame, factors: Sequence[int], value: fl
     if len(factors) > 1:
         sums = tuple(round(n / SCALE) for n in sums)
     group_value, all_value, group_households, all_households = (f"{n:,}" for n in sums)
-    result = f"{metric} = {'missing' if value is None else f'{value:.10g}'}"
+    result = f"{metric} is withheld; it would be" if value is None else f"{metric} = {value:.10g} ="
     of_value = f"{group_value} / {all_value} dollars"
     of_households = f"{group_households} / {all_households} households"
     if metric.startswith("share_house_value"):
-        return f"{result} = {of_value}"
+        return f"{result} {of_value}"
     if metric.startswith("share_households"):
-        return f"{result} = {of_households}"
-    return f"{result} = ({of_value}) / ({of_households})"
+        return f"{result} {of_households}"
+    return f"{result} ({of_value}) / ({of_households})"
 
 
 def steps(cell: Cell, race: str, everything: pl.LazyFrame, local: pl.LazyFrame) -> tuple[Step, ...]:
@@ -102,14 +102,7 @@ def decisions(
         for who, effective in samples.items()
     ]
     if value is not None:
-        passed.append(
-            Decision(
-                "allocation quality (sum of afact x afact2)",
-                float(pairs["sum_products"][0]),
-                "0.75 or more -> 1, 0.35 or more -> 2, else 3",
-                f"quality {pairs['quality'][0]}",
-            )
-        )
+        passed.append(allocation_decision(pairs))
     return tuple(passed)
 
 

@@ -13,8 +13,10 @@ from metrics.homeless_rules import (
     FEW_ENROLLED,
     FEW_HOMELESS,
     LEAST_TOTAL,
+    MARGINAL_UP_TO,
     RACES_ADD_UP,
     SMALLEST_GROUP,
+    STRONG_UP_TO,
     judged,
 )
 from metrics.shared import ROUGH_PLACES
@@ -109,24 +111,36 @@ def _formula(figure: dict[str, Any] | None, inputs: pl.DataFrame, value: float |
     return f"{text} = {'missing' if value is None else f'{value:.8g}'}"
 
 
+def _up_to(upper: float, lower: float, limit: tuple[int, int]) -> bool:
+    """Whether upper / lower is at most the limit, a fraction, without rounding."""
+    return upper * limit[1] <= lower * limit[0]
+
+
 def _decisions(cell: Cell, figure: dict[str, Any]) -> tuple[Decision, ...]:
     """The rules in the order in which they are applied."""
     lb, ub, total, enrollment = (figure[k] for k in ("lb", "ub", "total", "enrollment"))
     ratio = ub / lb if lb else None
-    quality = f"quality {figure['quality']}"
+    by_bounds = 3 if not lb else 1 if _up_to(ub, lb, STRONG_UP_TO) else 2 if _up_to(ub, lb, MARGINAL_UP_TO) else 3
+    some = "quality 3" if total < FEW_HOMELESS else "enough"
     found = [
         Decision(
-            "upper over lower bound", ratio, "up to 1.05 -> 1, up to 1.1 -> 2, else (or no lower bound) 3", quality
+            "upper over lower bound",
+            ratio,
+            "up to 1.05 -> 1, up to 1.1 -> 2, else (or no lower bound) 3",
+            f"quality {by_bounds}",
         ),
         Decision(
             "homeless students in all groups",
             float(total),
             f"below {LEAST_TOTAL} -> withheld, below {FEW_HOMELESS} -> quality 3",
-            "withheld" if total < LEAST_TOTAL else quality,
+            "withheld" if total < LEAST_TOTAL else some,
         ),
     ]
     if cell.subgroup == ALL:
-        found.append(Decision("students enrolled", float(enrollment), f"below {FEW_ENROLLED} -> quality 3", quality))
+        few_students = "enough" if enrollment >= FEW_ENROLLED else "quality 3"
+        found.append(
+            Decision("students enrolled", float(enrollment), f"below {FEW_ENROLLED} -> quality 3", few_students)
+        )
     share = figure["count"] / enrollment if enrollment else None
     found.append(
         Decision("share of the enrolled", share, "above 1 -> withheld", "withheld" if (share or 0) > 1 else "stands")
@@ -149,4 +163,9 @@ def _decisions(cell: Cell, figure: dict[str, Any]) -> tuple[Decision, ...]:
         rule = f"below {LEAST_FIT}: low coverage; above {MOST_FIT}: pooled area (quality stays)"
         outcome = figure["misplaced"] or "the districts fit the city"
         found.append(Decision("students per resident, relative to the state", figure["fit"], rule, outcome))
+    if figure["missing"] is None:
+        quality = int(figure["quality"])
+        found.append(
+            Decision("quality of the figure", quality, "the weakest of the grades above", f"quality {quality}")
+        )
     return tuple(found)

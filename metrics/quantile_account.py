@@ -133,17 +133,18 @@ def _decisions(row: dict[str, Any] | None, position: Position | None) -> tuple[D
         return ()
     k = position.reached
     if position.tie:
-        outcome = "the running weight of value k is exactly the wanted one and k is even: value k"
+        outcome = "income k reaches the wanted weight exactly and k is even: income k"
     elif k == 0:
-        outcome = "even the lowest value exceeds the wanted weight: the second value all the same"
-        outcome = outcome if len(position.x) > 1 else "there is only one value"
+        outcome = "even the lowest income exceeds the wanted weight: the second one all the same"
+        outcome = outcome if len(position.x) > 1 else "there is only one income"
     else:
-        outcome = "value k + 1" if k < len(position.x) else "the highest value"
+        outcome = f"income {k + 1}" if k < len(position.x) else "the highest income"
     decisions = [
         Decision(
-            f"k, the number of values (of {len(position.x)} different ones) whose running weight is within p x W",
+            f"k, how many of the {len(position.x)} different incomes, from the lowest up, weigh no more than wanted",
             float(k),
-            "hf3: value k + 1; value k if it reaches p x W exactly and k is even",
+            "income k + 1 is the percentile; income k if it reaches the wanted weight exactly and k is even "
+            "(Hyndman and Fan's third definition)",
             outcome,
         )
     ]
@@ -161,9 +162,10 @@ def _decisions(row: dict[str, Any] | None, position: Position | None) -> tuple[D
             probability, bound = row[f"woodruff_p_{end}"], row[end]
             decisions.append(
                 Decision(
-                    f"probability of {end} (F {sign} t x se, F = {row['woodruff_f']}, se = {row['woodruff_se']})",
+                    f"share of households at {end}: {row['woodruff_f']:.10g} (at or below the figure) {sign} t x "
+                    f"{row['woodruff_se']:.10g} (its standard error)",
                     probability,
-                    "below 0 or above 1 -> this bound is missing; else the quantile at this probability",
+                    "below 0 or above 1 -> this bound is missing; else the income at this share (Woodruff's interval)",
                     "the bound is missing" if bound is None else f"{end} = {bound}",
                 )
             )

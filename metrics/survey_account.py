@@ -15,7 +15,7 @@ from metrics.acs_window import Window
 from metrics.allocation import SCALE
 from metrics.areas import MINIMUM_SAMPLE, PUMA_KEY
 from metrics.cells import Filter, Grouping, Sample, universe
-from metrics.explanation import Cell, Decision, Explanation, Step
+from metrics.explanation import Cell, Decision, Explanation, Step, allocation_decision
 from metrics.replication import Weights
 from metrics.survey import ShareSpec, share_estimates
 
@@ -33,8 +33,8 @@ def explain_share(
 ) -> Explanation:
     """Follow one figure of `share_estimates` back to its PUMAs.
 
-    `inputs` has one row per PUMA of the geography: state, puma, puma_vintage, afact, records, numerator and denominator
-    (weights of records with the outcome and of all records of the group, before allocation).
+    `inputs` has one row per PUMA of the geography: state, puma, puma_vintage, afact, afact2, records, and numerator and
+    denominator (weights of records with the outcome and of all records of the group, before allocation).
     """
     grouping = next(g for g in spec.groupings if g.kind == cell.subgroup_type)
     here = (pl.col("level") == cell.level) & (pl.col("state") == cell.state) & (pl.col("geo") == cell.geo)
@@ -52,7 +52,7 @@ def explain_share(
         )
         .collect(engine="streaming")
     )
-    inputs = pairs.select(*PUMA_KEY, "afact", "afact_10k").join(sums, on=PUMA_KEY, how="left", validate="1:1")
+    inputs = pairs.select(*PUMA_KEY, "afact", "afact2", "afact_10k").join(sums, on=PUMA_KEY, how="left", validate="1:1")
     inputs = inputs.with_columns(pl.col("records", "numerator", "denominator").fill_null(0))
 
     state = window.records.filter(pl.col("state") == cell.state)
@@ -102,18 +102,23 @@ def _ratio(inputs: pl.DataFrame) -> float | None:
 
 
 def _formula(cell: Cell, inputs: pl.DataFrame, value: float | None) -> str:
-    result = f"{cell.metric} = {'missing' if value is None else f'{value:.10g}'}"
+    result = f"{cell.metric} is withheld; it would be" if value is None else f"{cell.metric} = {value:.10g} ="
     if inputs.height == 0:
-        return f"{result}: no PUMA lies in the area"
+        return f"{cell.metric} is missing: no PUMA lies in the area"
     if inputs.height == 1:
-        return f"{result} = {inputs['numerator'][0]:,} / {inputs['denominator'][0]:,} (one PUMA, its factor cancels)"
+        whole = f"{inputs['numerator'][0]:,} / {inputs['denominator'][0]:,}"
+        return f"{result} {whole} (one PUMA: its factor {inputs['afact'][0]:.4f} cancels)"
 
     def side(column: str) -> str:
         terms = [f"{a:.4f} x {n:,}" for a, n in inputs.select("afact", column).head(_SHOWN).iter_rows()]
         more = [f"... ({inputs.height - _SHOWN} more PUMAs)"] if inputs.height > _SHOWN else []
         return " + ".join(terms + more)
 
-    return f"{result} = ({side('numerator')}) / ({side('denominator')})"
+    def total(column: str) -> str:
+        return f"{int((inputs[column] * inputs['afact_10k']).sum()) / SCALE:,.10g}"
+
+    sums = f"{total('numerator')} / {total('denominator')}"
+    return f"{result} {sums} = ({side('numerator')}) / ({side('denominator')})"
 
 
 def filter_steps(
@@ -157,15 +162,8 @@ def sample_decisions(
         )
     ]
     if row["value"] is not None:
-        quality = pairs["quality"][0]
-        decisions.append(
-            Decision(
-                "allocation quality (sum of afact x afact2)",
-                float(pairs["sum_products"][0]),
-                "0.75 or more -> 1, 0.35 or more -> 2, else 3",
-                f"quality {quality}" + (f", {row['reason']}" if quality != 1 else ""),
-            )
-        )
+        lowered = pairs["quality"][0] != 1
+        decisions.append(allocation_decision(pairs, row["reason"] if lowered else None))
     return tuple(decisions)
 
 

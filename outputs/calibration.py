@@ -6,21 +6,21 @@ Three comparisons of the release with itself, and one with the Census Bureau:
 * from year to year figures move little, and places keep their rank;
 * shares and incomes from survey microdata lie within the margins of the Bureau's own published tables.
 
-Nothing is withheld for what is found here; the report is read by people. Source of the pairs: counts of the 2020 census
-(place and county of one state with the same population).
+Nothing is withheld for what is found here; the report is read by people. The pairs are those of `outputs.pairs`, which
+the gate compares, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from metrics.predictor import Entry
+from outputs.pairs import agrees, side_by_side
 from outputs.write import csv_text
 from schemas.labels import ALL
 
@@ -57,7 +57,7 @@ COMPARED: Final[dict[str, str]] = {
     "pctl_income_50": "B19013, median household income",
     "pctl_income_80": "B19080, upper limit of the fourth fifth",
     "share_in_preschool": "B14003, ages 3 and 4 enrolled",
-    "share_digital_access": "S2801, households with a computer and broadband",
+    "share_digital_access": "S2801, households with broadband by cable, fiber or DSL, with a computer or without",
 }
 """Metric -> the Census Bureau's published figure it is compared with."""
 
@@ -74,6 +74,56 @@ PUBLISHED: Final[dict[str, type[pl.DataType]]] = {
 """Columns of the Bureau's figures; `published_moe` is the margin of error at 90 percent, null where none is given."""
 
 
+_KEYS: Final = {
+    "predictor": "Predictor the metric belongs to.",
+    "metric": "Published column name.",
+    "sample": "Source sample of our figure.",
+    "level": "county or place.",
+    "year": "Data year.",
+}
+MEANING: Final[dict[str, dict[str, str]]] = {
+    "coterminous": {
+        **{c: _KEYS[c] for c in ("predictor", "metric", "sample", "year")},
+        "subgroup": "Group of people; All for everyone.",
+        "name": "The city that is a county of its own, and its state.",
+        "county_value": "The figure in the county files.",
+        "place_value": "The figure in the city files.",
+        "difference": "City figure less county figure; missing where one of them is.",
+        "relative": "The difference as a part of the county's figure.",
+        "agrees": "Whether they agree: to a millionth for figures from the survey, to a hundredth for others.",
+        "reason": "Why they differ, or which of the two is missing and why; missing where they agree.",
+    },
+    "drift": {
+        **{c: _KEYS[c] for c in ("metric", "level", "sample")},
+        "from_year": "A year with figures.",
+        "to_year": "The next year with figures.",
+        "areas": "Counties or cities with a figure in both years.",
+        "median_change": "Change of the area in the middle, as a part of its earlier figure.",
+        "median_absolute_change": "The same, up or down counted alike.",
+        "largest_change": "The largest change up or down, as a part of the earlier figure.",
+        "rank_correlation": "Whether areas kept their order: 1 if all did; missing below three areas.",
+    },
+    "published": {
+        "year": _KEYS["year"],
+        "level": _KEYS["level"],
+        "state": "State FIPS code, 2 digits.",
+        "geo": "County (3 digits) or place (5 digits) code within the state.",
+        "metric": _KEYS["metric"],
+        "sample": _KEYS["sample"],
+        "published": "The Census Bureau's published figure.",
+        "published_moe": "Its margin of error at 90 percent; missing where none is given.",
+        "value": "Our figure.",
+        "lb": "Lower bound of our figure.",
+        "ub": "Upper bound of our figure.",
+        "n_areas": "Number of counties or cities that share our figure.",
+        "difference": "Our figure less the published one.",
+        "overlap": "Whether the two intervals at 95 percent overlap; missing where one has no interval.",
+        "alone": "Whether our figure is of this area alone; one shared with neighbors describes them as well.",
+    },
+}
+"""Table -> column -> what it holds, for the page."""
+
+
 @dataclass(frozen=True)
 class Calibration:
     """The four tables of the report, and what could not be compared."""
@@ -84,42 +134,17 @@ class Calibration:
     owed: tuple[str, ...]
 
 
-def pairs_list() -> pl.DataFrame:
-    """place (7 digits), county (5 digits), name: the cities that are a county of their own."""
-    return pl.read_csv((resources.files("outputs") / "coterminous.csv").read_bytes(), infer_schema=False)
-
-
 def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFrame:
     """Every metric, year and subgroup that city and county of a pair both have, and how far they are apart.
 
     Columns: predictor, metric, sample, year, subgroup, name, county_value, place_value, difference (place less county),
-    relative (to the county's figure), agrees, reason (of a difference; empty where they agree). A pair of which
+    relative (to the county's figure), agrees, reason (of a difference; missing where they agree). A pair of which
     one side is missing is listed with a null difference.
     """
     predictor_of = {m.column: key for key, entry in entries.items() for m in entry.predictor.metrics}
     survey = {m.column for e in entries.values() for m in e.predictor.metrics if _is_survey(e)}
-    key = ["metric", "sample", "year", "subgroup_type", "subgroup"]
-    rows = long.select("level", *key, pl.concat_str("state", "geo").alias("geoid"), "value", "reason")
-    listed = pairs_list()
-    counties = (
-        rows.filter((pl.col("level") == "county") & pl.col("geoid").is_in(listed["county"].to_list()))
-        .select(*key, pl.col("geoid").alias("county"), pl.col("value").alias("county_value"), county_reason="reason")
-        .collect(engine="streaming")
-    )
-    places = (
-        rows.filter((pl.col("level") == "place") & pl.col("geoid").is_in(listed["place"].to_list()))
-        .select(*key, pl.col("geoid").alias("place"), pl.col("value").alias("place_value"), place_reason="reason")
-        .collect(engine="streaming")
-    )
-    both = (
-        listed.join(counties, on="county", how="inner")
-        .join(places, on=["place", *key], how="inner", validate="1:1")
-        .filter(pl.col("county_value").is_not_null() | pl.col("place_value").is_not_null())
-    )
-    difference = pl.col("place_value") - pl.col("county_value")
-    relative = pl.when(pl.col("county_value") != 0).then(difference / pl.col("county_value").abs())
     limit = pl.when(pl.col("metric").is_in(list(survey))).then(SURVEY).otherwise(OTHERS)
-    agrees = (difference == 0) | (relative.abs() <= limit)
+    both = side_by_side(long).with_columns(agrees=agrees(limit))
     predictor = pl.col("metric").replace_strict(predictor_of, default=None, return_dtype=pl.String)
     one_side = pl.when(pl.col("place_value").is_null()).then(
         pl.format("no city figure: {}", pl.col("place_reason").fill_null("not said"))
@@ -130,10 +155,10 @@ def coterminous(long: pl.LazyFrame, entries: Mapping[str, Entry]) -> pl.DataFram
     return both.select(
         predictor.alias("predictor"),
         *("metric", "sample", "year", "subgroup", "name", "county_value", "place_value"),
-        difference.alias("difference"),
-        relative.alias("relative"),
-        agrees.alias("agrees"),
-        pl.coalesce(one_side, pl.when(~agrees.fill_null(False)).then(why), pl.lit("")).alias("reason"),
+        *("difference", "relative", "agrees"),
+        pl.coalesce(one_side, pl.when(~pl.col("agrees").fill_null(False)).then(why), pl.lit(None, pl.String)).alias(
+            "reason"
+        ),
     ).sort("predictor", "metric", "sample", "year", "subgroup", "name")
 
 
@@ -232,6 +257,9 @@ def as_markdown(found: Calibration, notice: str = "") -> str:
     if found.owed:
         lines += ["", "Owed (no table at hand to compare with):", ""]
         lines += [f"* `{what.partition(': ')[0]}`: {what.partition(': ')[2]}" for what in found.owed]
+    for table, meanings in MEANING.items():
+        lines += ["", f"## Columns of {table}.csv", "", "| column | what it holds |", "|---|---|"]
+        lines += [f"| `{column}` | {meaning} |" for column, meaning in meanings.items()]
     return "\n".join(lines) + "\n"
 
 

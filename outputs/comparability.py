@@ -8,24 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from metrics.predictor import Entry
 from schemas.errors import InputError
 from schemas.estimate import ESTIMATE
-from schemas.labels import LEVELS, SAMPLES
+from schemas.labels import LEVELS, SAMPLES, SUBGROUPS
 
 KINDS: Final[dict[str, str]] = {
     "definition": "What is measured, or how groups are drawn, differs.",
     "source": "The source changed its edition, its rules or its coverage.",
-    "geography": "The areas, or the neighborhoods or sampling areas they are made of, were redrawn.",
+    "geography": "The areas, or the neighborhoods they are made of, were redrawn.",
+    "sampling areas": "The areas the survey samples were redrawn; Strong and Marginal figures hardly feel it.",
     "sample": "The figures come from other samples, or share one.",
     "index": "The scale or the model behind an index changed.",
 }
 SCOPES: Final[dict[str, str]] = {
-    "across years": "Figures of from_year and before do not compare with those of to_year and after.",
+    "across years": "A break: figures of from_year and before do not compare with those of to_year and after.",
+    "with care": "No break: figures of from_year to to_year compare with others if the text is kept in mind.",
     "within year": "In each of these years, the figures named in the text do not compare with each other.",
     "earlier editions": "Figures of these years do not compare with those that earlier editions of the data published.",
 }
@@ -34,6 +36,7 @@ COMPARABILITY: Final[dict[str, type[pl.DataType]]] = {
     "predictor": pl.String,
     "level": pl.String,
     "sample": pl.String,
+    "subgroup_types": pl.String,
     "states": pl.String,
     "from_year": ESTIMATE["year"],
     "to_year": ESTIMATE["year"],
@@ -46,6 +49,8 @@ COMPARABILITY_DESCRIPTIONS: Final[dict[str, str]] = {
     "predictor": "Predictor the metric belongs to.",
     "level": "county or place; missing: both.",
     "sample": "Source sample; missing: all.",
+    "subgroup_types": "Families of groups the note is about (subgroup_type of the long file), separated by blanks;"
+    " missing: every figure.",
     "states": "2-digit codes of the states the note is about, separated by blanks; missing: all.",
     "from_year": "Last year before the break, or first year the note is about (see scope).",
     "to_year": "First year after the break, or last year the note is about (see scope).",
@@ -76,6 +81,8 @@ def parse(data: bytes) -> pl.DataFrame:
         "predictor": pl.col("predictor").str.contains(r"^[a-z_]+$"),
         "level": pl.col("level").is_null() | pl.col("level").is_in(list(LEVELS)),
         "sample": pl.col("sample").is_null() | pl.col("sample").is_in(list(SAMPLES)),
+        "subgroup_types": pl.col("subgroup_types").is_null()
+        | pl.col("subgroup_types").str.split(" ").list.eval(pl.element().is_in(list(SUBGROUPS))).list.all(),
         "states": pl.col("states").is_null() | pl.col("states").str.contains(r"^\d{2}( \d{2})*$"),
         "from_year": pl.col("from_year").str.contains(year),
         "to_year": pl.col("to_year").str.contains(year) & (pl.col("to_year") >= pl.col("from_year")),
@@ -108,19 +115,28 @@ def comparability(entries: Mapping[str, Entry], listed: pl.DataFrame | None = No
     )
 
 
+def concerns(row: Mapping[str, Any]) -> str:
+    """Level, sample, families of groups and states that a row is about; "all figures" if it is not restricted."""
+    told = [row["level"], SAMPLES.get(row["sample"] or ""), row["subgroup_types"]]
+    told.append(row["states"] and f"state {row['states']}")
+    return "; ".join(t for t in told if t) or "all figures"
+
+
+def years_told(row: Mapping[str, Any]) -> str:
+    """A row's years: those on both sides of a break, or those that a note is about."""
+    if row["scope"] == "across years":
+        return f"{row['from_year']} | {row['to_year']}"
+    return " to ".join(dict.fromkeys((str(row["from_year"]), str(row["to_year"]))))
+
+
 def in_words(table: pl.DataFrame) -> list[str]:
     """The breaks as Markdown list items, equal ones of several metrics of a predictor told once."""
     facts = [c for c in COMPARABILITY if c != "metric"]
     told = table.group_by(facts, maintain_order=True).agg("metric")
     lines = []
     for row in told.iter_rows(named=True):
-        years = {
-            "across years": f"{row['from_year']} | {row['to_year']}",
-            "within year": f"within each year {row['from_year']} to {row['to_year']}",
-            "earlier editions": f"against earlier editions, {row['from_year']} to {row['to_year']}",
-        }[row["scope"]]
-        where = ", ".join(t for t in (row["level"], row["sample"]) if t)
         lines.append(
-            f"- **{', '.join(row['metric'])}** ({years}{', ' + where if where else ''}; {row['kind']}): {row['text']}"
+            f"- **{', '.join(row['metric'])}** ({row['scope']}, {years_told(row)}; {concerns(row)}; {row['kind']}): "
+            f"{row['text']}"
         )
     return lines

@@ -8,6 +8,7 @@ from typing import Final
 import polars as pl
 
 from metrics.predictor import Predictor, expected_keys
+from outputs.area_matches import COLUMNS, beyond_tolerance
 from schemas.data_rules import DataRule
 from schemas.estimate import KEY
 from schemas.labels import ALL, SUBGROUPS
@@ -39,9 +40,21 @@ def _is_null(*columns: str) -> pl.Expr:
     return pl.any_horizontal(pl.col(c).is_null() for c in columns)
 
 
-def estimate_rules(predictor: Predictor, year: int, universe: pl.DataFrame) -> list[DataRule]:
-    """The rules of a predictor in a year. `universe` has level, state and geo of the year's geographies."""
-    return [*_keys(predictor, year, universe), *_values(predictor, year), *_survey(predictor), *_plausible(predictor)]
+def estimate_rules(
+    predictor: Predictor, year: int, universe: pl.DataFrame, matches: pl.DataFrame | None = None
+) -> list[DataRule]:
+    """The rules of a predictor in a year.
+
+    `universe` has level, state and geo of the year's geographies, `matches` how the input tables fit it
+    (`outputs.area_matches`; None: no table names counties).
+    """
+    return [
+        *_keys(predictor, year, universe),
+        _joins(matches),
+        *_values(predictor, year),
+        *_survey(predictor),
+        *_plausible(predictor),
+    ]
 
 
 def _keys(predictor: Predictor, year: int, universe: pl.DataFrame) -> list[DataRule]:
@@ -71,6 +84,19 @@ def _keys(predictor: Predictor, year: int, universe: pl.DataFrame) -> list[DataR
             bad=~pl.concat_str("subgroup_type", pl.lit("|"), "subgroup").is_in(legal), shown=_SHOWN,
         ),
     ]  # fmt: skip
+
+
+def known_counties() -> frozenset[str]:
+    """County codes that some year knows and another does not, those that ended before our first year among them."""
+    return frozenset(table("code_validity").filter(pl.col("level") == "county")["geoid"])
+
+
+def _joins(matches: pl.DataFrame | None) -> DataRule:
+    broken = pl.DataFrame(schema=COLUMNS) if matches is None else beyond_tolerance(matches)
+    return DataRule(
+        "G9", "keys", "block", "At most 1 percent of the counties of an input table are unknown to every year",
+        find=lambda _frame: broken,
+    )  # fmt: skip
 
 
 def _connecticut(frame: pl.DataFrame) -> pl.DataFrame:

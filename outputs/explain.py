@@ -82,11 +82,12 @@ def account(
                 "title": metric.title,
                 "unit": metric.unit,
                 "interval": metric.interval,
+                "published": metric.published,
             },
             "sample": SAMPLES[str(row["sample"])],
             "sentence": _sentence(metric.sentence, row, name),
             "breaks": [{"year": year, "text": text} for year, text in predictor.breaks],
-            "glossary": {c: INPUT_COLUMNS[c] for c in explanation.inputs.columns if c in INPUT_COLUMNS},
+            "glossary": _meanings(explanation.inputs),
             "code": None if code is None else dict(code),
             "figure": {c: row.get(c) for c in (*_FIGURES, *_ORIGIN)},
             "quality_label": None if quality is None else QUALITY_WORDS[int(quality)],
@@ -110,6 +111,10 @@ def account(
         }
     )
     return told
+
+
+def _meanings(inputs: pl.DataFrame) -> dict[str, str]:
+    return {} if inputs.is_empty() else {c: INPUT_COLUMNS[c] for c in inputs.columns if c in INPUT_COLUMNS}
 
 
 def _sentence(template: str, row: Mapping[str, Any], name: str | None) -> str:
@@ -146,12 +151,13 @@ def as_text(told: Mapping[str, Any], *, max_inputs: int = 40) -> str:
         ("How it is worked out", list(_working(told))),
         (f"Input rows ({len(told['inputs'])})", _table(told["inputs"], max_inputs)),
         ("What the columns mean", _wrapped([f"{c}: {meaning}" for c, meaning in told["glossary"].items()])),
-        ("Steps", [_step(s) for s in told["steps"]]),
-        ("Decisions", [_decision(d) for d in told["decisions"]]),
-        ("Notes", _wrapped([*told["notes"], *told["predictor"]["notes"]])),
+        ("Kept and left out", [line for s in told["steps"] for line in _step(s)]),
+        ("Thresholds and decisions", [line for d in told["decisions"] for line in _decision(d)]),
+        ("Good to know about this figure", _wrapped(told["notes"])),
+        ("Good to know about this predictor", _wrapped(told["predictor"]["notes"])),
         ("Breaks in the series", _wrapped([f"{b['year']}: {b['text']}" for b in told["breaks"]])),
-        ("Source files", list(_sources(told))),
-        ("Checks", [_check(c) for c in told["checks"]]),
+        (f"Source files ({len(told['provenance'])})", list(_sources(told))),
+        ("Checks", list(_checks(told["checks"]))),
         ("Made by", list(_made(told))),
         ("Where we differ from the reference", [_deviation(d) for d in told["deviations"]]),
     ]
@@ -169,6 +175,13 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     return str(value)
+
+
+def rounded(value: Any) -> str:
+    """A number of the way to a figure: twelve digits at most; the JSON account has all of them."""
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() else f"{value:.12g}"
+    return number(value)
 
 
 def _wrapped(texts: Sequence[str], *, first: str = "- ") -> list[str]:
@@ -203,22 +216,30 @@ def interval_word(told: Mapping[str, Any]) -> str:
     return _INTERVALS[told["metric"]["interval"]]
 
 
+_ROUNDED: Final = frozenset({"n_effective", "se", "cv", "allocation"})
+
+
 def particulars(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What else the row of the estimate holds: (label, text), present columns only."""
     figure = told["figure"]
     pairs = [("reason", f"{figure['reason']}: {told['reason_text']}")] if figure["reason"] else []
+    if not told["metric"]["published"]:
+        pairs.append(("where", "in the long file only (estimates.parquet), in no county or city file"))
     pairs.append(("sample", f"{told['key']['sample']}: {told['sample']}"))
     labels = {
         "reference_period": "period",
         "numerator": "numerator",
         "denominator": "denominator",
-        "n": "records",
+        "n": "records behind it",
         "n_effective": "effective sample",
         "se": "standard error",
         "cv": "coefficient of variation",
-        "allocation": "crosswalk quality",
+        "allocation": "crosswalk fit, 0 to 1",
     }
-    pairs += [(label, number(figure[c])) for c, label in labels.items() if figure[c] is not None]
+    for column, label in labels.items():
+        if (held := figure[column]) is not None:
+            # What only describes the figure is rounded; all digits stand in the long file and in the account as JSON.
+            pairs.append((label, f"{held:.6g}" if column in _ROUNDED else rounded(held)))
     if figure["estimation_area"]:
         shared = figure["n_areas"] or 1
         others = "of its own" if shared == 1 else f"shared with {shared - 1} other area{'s' if shared > 2 else ''}"
@@ -228,7 +249,8 @@ def particulars(told: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _figure(told: Mapping[str, Any]) -> Iterator[str]:
     figure = told["figure"]
-    pairs: list[tuple[str, str]] = [("value", f"{number(figure['value'])} ({told['metric']['unit']})")]
+    unit = "" if figure["value"] is None else f" ({told['metric']['unit']})"
+    pairs: list[tuple[str, str]] = [("value", f"{number(figure['value'])}{unit}")]
     if figure["lb"] is not None or figure["ub"] is not None:
         pairs.append((interval_word(told), f"{number(figure['lb'])} to {number(figure['ub'])}"))
     if told["quality_label"]:
@@ -247,7 +269,7 @@ def agreement_text(found: Mapping[str, Any]) -> str:
     """Whether the figure worked out again is the stored one, in words."""
     again = f"worked out again: {number(found['recomputed'])}"
     if found["stored"] is None and found["recomputed"] is None:
-        return f"{again}; missing, as stored"
+        return "worked out again: no figure, as stored"
     if found["agrees"]:
         return f"{again}; agrees with the stored figure to the last digit"
     apart = "" if found["difference"] is None else f", apart by {number(found['difference'])}"
@@ -256,10 +278,13 @@ def agreement_text(found: Mapping[str, Any]) -> str:
 
 def _working(told: Mapping[str, Any]) -> Iterator[str]:
     yield from _wrapped([told["predictor"]["definition"]], first="")
-    yield from told["formula"].splitlines()
+    for line in told["formula"].splitlines():
+        yield from textwrap.wrap(
+            line, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        ) or [""]
     yield agreement_text(told["agreement"])
     if told["predictor"]["method"]:
-        yield f"method: {told['predictor']['method']}"
+        yield f"method file: {told['predictor']['method']}"
 
 
 def _table(rows: Sequence[Mapping[str, Any]], limit: int) -> list[str]:
@@ -269,37 +294,74 @@ def _table(rows: Sequence[Mapping[str, Any]], limit: int) -> list[str]:
     shown = pl.DataFrame(list(rows[:limit]), infer_schema_length=None)
     columns = []
     for series in shown.get_columns():
-        cells = ["" if v is None else (number(v) if series.dtype.is_numeric() else str(v)) for v in series.to_list()]
+        cells = ["" if v is None else (rounded(v) if series.dtype.is_numeric() else str(v)) for v in series.to_list()]
         width = max(len(series.name), *(len(c) for c in cells))
         align = ">" if series.dtype.is_numeric() else "<"
         columns.append([f"{cell:{align}{width}}" for cell in (series.name, *cells)])
     lines = ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
     if len(rows) > limit:
-        lines.append(f"... and {len(rows) - limit} more")
+        lines.append(f"... and {len(rows) - limit} more (all of them with --json or --html)")
     return lines
 
 
-def _step(step: Mapping[str, Any]) -> str:
+def _step(step: Mapping[str, Any]) -> list[str]:
     note = f" ({step['note']})" if step["note"] else ""
-    return f"{step['name']}: {step['rows_in']:,} -> {step['rows_out']:,} rows{note}"
+    text = f"{step['name']}: {step['rows_in']:,} -> {step['rows_out']:,} rows{note}"
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="    ")
 
 
-def _decision(decision: Mapping[str, Any]) -> str:
-    return f"{decision['name']} = {number(decision['figure'])}; rule: {decision['rule']} -> {decision['outcome']}"
+def _decision(decision: Mapping[str, Any]) -> list[str]:
+    lines = textwrap.wrap(f"{decision['name']} = {rounded(decision['figure'])}", _WIDTH, subsequent_indent="  ")
+    for label, text in (("rule", decision["rule"]), ("here", decision["outcome"])):
+        lines += textwrap.wrap(f"{label}: {text}", _WIDTH, initial_indent="  ", subsequent_indent="        ")
+    return lines
+
+
+def by_edition(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The source files by source and edition: what they share said once, files of other states apart.
+
+    One record per edition: source, vintage, about, licence, files (national ones and those of the figure's state) and
+    elsewhere (those of other states, which are read together with them).
+    """
+    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for file in told["provenance"]:
+        key = (file.get("source"), file.get("vintage"))
+        about = ", ".join(str(file[k]) for k in ("agency", "dataset") if file.get(k))
+        edition = found.setdefault(
+            key,
+            {"source": key[0], "vintage": key[1], "about": about, "licence": file.get("licence"), "files": [],
+             "elsewhere": []},
+        )  # fmt: skip
+        mine = file.get("state") in (None, told["key"]["state"])
+        edition["files" if mine else "elsewhere"].append(file)
+    for edition in found.values():
+        if not edition["files"]:
+            edition["files"], edition["elsewhere"] = edition["elsewhere"], []
+    return list(found.values())
 
 
 def _sources(told: Mapping[str, Any]) -> Iterator[str]:
     if told["tables"]:
-        yield f"tables: {', '.join(told['tables'])}"
-    for record in told["provenance"]:
-        yield f"- {record.get('source')} {record.get('vintage')}: {record.get('file')}"
-        shown = {"sha256": record.get("sha256"), "from": record.get("url"), "obtained": obtained(record)}
-        for label, text in {**shown, "licence": record.get("licence")}.items():
-            if text:
-                yield from textwrap.wrap(
-                    str(text), _WIDTH, initial_indent=f"  {label} ", subsequent_indent="    ",
-                    break_long_words=False, break_on_hyphens=False,
-                )  # fmt: skip
+        yield f"read into the tables {', '.join(told['tables'])}"
+    for edition in by_edition(told):
+        about = f": {edition['about']}" if edition["about"] else ""
+        yield from textwrap.wrap(
+            f"- {edition['source']}, edition {edition['vintage']}{about}", _WIDTH, subsequent_indent="  "
+        )
+        if edition["licence"]:
+            yield from textwrap.wrap(f"  licence: {edition['licence']}", _WIDTH, subsequent_indent="    ")
+        for file in edition["files"]:
+            yield f"  {file.get('file')}"
+            shown = {"sha256": file.get("sha256"), "from": file.get("url"), "obtained": obtained(file)}
+            for label, text in shown.items():
+                if text:
+                    yield from textwrap.wrap(
+                        str(text), _WIDTH, initial_indent=f"    {label} ", subsequent_indent="      ",
+                        break_long_words=False, break_on_hyphens=False,
+                    )  # fmt: skip
+        if others := edition["elsewhere"]:
+            files = "file of another state" if len(others) == 1 else "files of other states"
+            yield f"  and {len(others)} {files} read with them (checksums with --json or --html)"
 
 
 def obtained(file: Mapping[str, Any]) -> str:
@@ -308,12 +370,28 @@ def obtained(file: Mapping[str, Any]) -> str:
     return f"{when} ({how})" if when and how else str(when or how or "")
 
 
-def _check(found: Mapping[str, Any]) -> str:
-    mark = "passed" if found.get("passed") else "warning" if found.get("severity") == "warn" else "FAILED"
-    of = f" of {found['of']}" if found.get("of") else ""
-    detail = f" ({found['detail']})" if found.get("detail") else ""
-    text = f"{mark:<7} {found.get('name')}{of}{detail}"
-    return "\n".join(textwrap.wrap(text, _WIDTH, subsequent_indent=" " * 8))
+def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The checks by what they were asked of, broken ones first."""
+    if not checks:
+        return
+    yield f"{checks_said(checks)}; rules by number stand in docs/mistakes.md"
+    of_each: dict[str, list[Mapping[str, Any]]] = {}
+    for check in checks:
+        of_each.setdefault(str(check.get("of") or ""), []).append(check)
+    for of, mine in of_each.items():
+        if of:
+            rows = mine[0].get("rows")
+            yield f"{of} ({rows:,} rows)" if rows is not None else of
+        for check in mine:
+            detail = f" ({check['detail']})" if check.get("detail") else ""
+            text = f"{result_of(check):<7} {check.get('name')}{detail}"
+            indent = "  " if of else ""
+            yield from textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent + " " * 8)
+
+
+def result_of(check: Mapping[str, Any]) -> str:
+    """How a check went, in one word."""
+    return "passed" if check.get("passed") else "warning" if check.get("severity") == "warn" else "FAILED"
 
 
 def checks_said(checks: Sequence[Mapping[str, Any]]) -> str:

@@ -38,6 +38,21 @@ _FILE_SUFFIX: Final = {"mothers-education": "mothers_education"}
 _PUBLISHED_TYPE: Final = {"race-share": "race-ethnicity"}
 
 
+FAMILIES: Final[dict[str, str]] = {
+    "all": "everyone",
+    "race-ethnicity": "race and ethnicity",
+    "race-share": "type of neighborhood",
+    "income": "income",
+    "age": "age",
+    "gender": "gender",
+    "tenure": "tenure (renters and owners)",
+    "disability": "disability",
+    "industry": "industry",
+    "mothers-education": "mother's education",
+}
+"""Families of groups in the words of a heading."""
+
+
 @dataclass(frozen=True)
 class PublishedFile:
     """One of the 18 files. `kind` is the subgroup type of its rows beside `All`; "all" for the overall file."""
@@ -66,7 +81,7 @@ class PublishedFile:
     def title(self) -> str:
         """Heading for readers."""
         where = {"county": "Counties", "place": "Cities"}[self.level]
-        return f"{where}, everyone" if self.overall else f"{where}, by {self.kind.replace('-', ' ')}"
+        return f"{where}, {'' if self.overall else 'by '}{FAMILIES[self.kind]}"
 
     @property
     def cells(self) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ INPUT_COLUMNS: Final[dict[str, str]] = {
     "city": "City of the postal address.",
     # Weights
     "afact": "Share of the source area's people (or homes) that live in the area of the figure: the weight.",
+    "afact2": "Share of the area's people who live in the PUMA; afact x afact2, added up, grades the crosswalk.",
     "weight": "The weight with which the row enters the figure (beside afact: the sum of its survey weights).",
     "tract_share": "Share of the tract's homes that lie in the area.",
     "share_of_place": "Share of the city's people who live in this ZIP code area.",
@@ -52,6 +53,7 @@ INPUT_COLUMNS: Final[dict[str, str]] = {
     "group": "People of the group.",
     "group_moe": "Margin of error of that count (90 percent).",
     "margin_of_error": "Margin of error of the count (90 percent).",
+    "whose": "Whose number the row is.",
     "count": "People or students of the row.",
     "counted": "What the row adds to the figure, after its weight.",
     "counted_in_high_poverty": "What of it is in high-poverty neighborhoods: what the row adds above the line.",

@@ -12,11 +12,14 @@ from jinja2 import Environment, StrictUndefined, Template
 from outputs.explain import (
     DEVIATION_PARTS,
     agreement_text,
+    by_edition,
     checks_said,
     interval_word,
     number,
     obtained,
     particulars,
+    result_of,
+    rounded,
     who,
 )
 
@@ -30,6 +33,7 @@ _LEFT, _RIGHT = 20.0, 380.0
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = number
+    environment.filters["rounded"] = rounded
     environment.filters["cell"] = _cell
     return environment.from_string((resources.files("outputs") / "account.html").read_text(encoding="utf-8"))
 
@@ -56,7 +60,8 @@ def as_html(told: Mapping[str, Any]) -> str:
         range_picture=_range(told),
         particulars=particulars(told),
         agreement_text=agreement_text(told["agreement"]).capitalize(),
-        all_notes=[*told["notes"], *told["predictor"]["notes"]],
+        editions=by_edition(told),
+        result_of=result_of,
         contents=[(key, title) for key, title, there in sections if there],
         shown=shown,
         obtained=obtained,
@@ -109,4 +114,4 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else number(value)
+    return "" if value is None else rounded(value)

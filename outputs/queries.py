@@ -67,8 +67,9 @@ TREND: Final = Query(
         (
             select string_agg(c.text, ' ' order by c.kind, c.text)
             from comparability c
-            where c.metric = f.metric and c.scope = 'across years' and c.to_year = f.year and c.kind <> 'sample'
+            where c.metric = f.metric and c.scope = 'across years' and c.to_year = f.year
                 and coalesce(c.level, f.level) = f.level and coalesce(c.sample, f.sample) = f.sample
+                and (c.subgroup_types is null or list_contains(string_split(c.subgroup_types, ' '), 'all'))
                 and (c.states is null or list_contains(string_split(c.states, ' '), f.state))
         ) as break_before
     from overall_figures f

@@ -50,7 +50,7 @@ from outputs.dictionary import COLUMNS, Written, dictionary, name_of, years_with
 from outputs.files import FILES, Layout, PublishedFile, choices, is_written, metrics_by_column
 from outputs.lineage import lineage
 from outputs.long import LONG, Estimates, LongFiles, long_years, parquet_row_sum, scan, text_hash
-from outputs.papers import coverage_of, dictionary_page, readme, release_notes
+from outputs.papers import coverage_of, covered, dictionary_page, example_of, readme, release_notes
 from outputs.revisions import previous_release
 from outputs.rules.context import Before, ReleaseContext, WideFile
 from outputs.rules.report import GateFailedError, GateReport, run_gate
@@ -95,12 +95,14 @@ class GateFacts:
     """What the gate cannot see in finished files.
 
     `stale`: predictor and year of figures that were not made again from the present inputs. `balance`: the survey's
-    weight before and after allocation (year, table, state, before, after). `tell` is called with the report and the
-    release's name, whatever the verdict, before a failing gate raises.
+    weight before and after allocation (year, table, state, before, after). `controls`: the people of the survey's files
+    beside the published totals they are weighted to (year, table, state, weighted, control). `tell` is called with the
+    report and the release's name, whatever the verdict, before a failing gate raises.
     """
 
     stale: tuple[tuple[str, int], ...] = ()
     balance: pl.DataFrame | None = None
+    controls: pl.DataFrame | None = None
     tell: Callable[[GateReport, str], None] = lambda _report, _name: None
 
 
@@ -372,6 +374,7 @@ def _pass_gate(
         before=_before(draft),
         stale=facts.stale,
         balance=facts.balance,
+        controls=facts.controls,
         columns_of=columns_of,
     )
     report = run_gate(context)
@@ -425,8 +428,10 @@ def _write_papers(draft: _Draft, table: pl.DataFrame, gate: GateReport) -> None:
     sides, meta, entries = draft.sides, draft.meta, draft.here
     long = pl.scan_parquet(draft.long.parquet)
     wide = {w.file.stem: w.file.title for w in draft.written if w.layout == "clean"}
+    covers = covered(draft.spines, meta)
     notes = release_notes(
         draft.name,
+        covers=covers,
         entries=entries,
         meta=meta,
         revisions=sides.revisions,
@@ -435,13 +440,19 @@ def _write_papers(draft: _Draft, table: pl.DataFrame, gate: GateReport) -> None:
         missing=_missing(long),
         suppressions=long.filter(pl.col("reason") == suppress.REASON).select(pl.len()).collect().item(),
         checks=gate.counts,
-        warnings=[r.sentence() for r in gate.of("warned")],
+        warnings=[f"{r.rule.id}, {r.count:,} row{'s' * (r.count != 1)}: {r.rule.title}" for r in gate.of("warned")],
         without_values=draft.without_values,
     )
     pages = {
         "data_dictionary.html": dictionary_page(table, sides.breaks, entries, meta, draft.name),
         "README.md": readme(
-            draft.name, meta, sides.tables, wide, {p.name for p in draft.folder.iterdir() if p.is_dir()}
+            draft.name,
+            meta,
+            sides.tables,
+            wide,
+            {p.name for p in draft.folder.iterdir() if p.is_dir()},
+            covers=covers,
+            example=example_of(draft.spines, entries),
         ),
         "RELEASE_NOTES.md": notes,
     }
@@ -484,6 +495,7 @@ def _seal(draft: _Draft, gate: GateReport, created: datetime) -> None:
         "synthetic": meta.synthetic,
         "partial": meta.states is not None,
         "states": None if meta.states is None else list(meta.states),
+        "covers": covered(draft.spines, meta),
         "profile": meta.profile,
         "code_version": meta.code_version,
         "schema_version": SCHEMA_VERSION,

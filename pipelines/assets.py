@@ -10,14 +10,14 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from metrics.predictor import PILLARS, Entry
+from metrics.predictor import PILLARS, Entry, Predictor
 from metrics.review import Review
-from pipelines import data_checks, gate_checks, pictures
+from pipelines import data_checks, drawings, gate_checks, pictures
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, derived_tables
-from pipelines.engine import Outcome, refresh_estimates, refresh_table
+from pipelines.engine import SPREAD, Outcome, refresh_estimates, refresh_table
 from pipelines.horizon import catalog
-from pipelines.judge import findings_of
+from pipelines.judge import MATCHES, findings_of
 from pipelines.release import RefusedError, provenance, publish_release
 from pipelines.substitutes import NOTE, entries_to_make
 from pipelines.workspace import Account, Workspace
@@ -125,16 +125,17 @@ def _outcome_metadata(outcome: Outcome) -> dict[str, Any]:
     return metadata
 
 
-# Groups of tables by the module of `schemas` that holds their model, where its name does not say enough.
+# Groups of tables by the module of `schemas` that holds their model, where its name does not say enough. Short: the
+# graph shows sixteen letters of `tables_...`.
 TABLE_GROUPS = {
-    "acs": "survey_records",
-    "air": "air_quality",
-    "census": "census_tables",
+    "acs": "survey",
+    "air": "air",
+    "census": "census",
     "justice": "police",
-    "published": "calibration",
-    "social": "social_capital",
+    "published": "compare",
+    "social": "social",
     "students": "schools",
-    "wages": "jobs_and_wages",
+    "wages": "wages",
 }
 
 
@@ -205,10 +206,11 @@ def table_asset(found: Table | Derived) -> dg.AssetsDefinition:
         if frame is not None:
             metadata["preview"] = pictures.table(frame.head(8).collect())
         told = "" if outcome.account.checks else "input owed: there is no table to ask"
-        yield from data_checks.results(groups, findings_of(outcome.account), told)
         yield dg.MaterializeResult(
             metadata=metadata, data_version=dg.DataVersion(outcome.account.fingerprint or "owed")
         )
+        # After what they are about: a page shows the checks of a year only if nothing newer has come since.
+        yield from data_checks.results(groups, findings_of(outcome.account), told)
 
     return build
 
@@ -229,6 +231,16 @@ def _reviewed(workspace: Workspace, key: str, year: int, review: Review) -> dg.A
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
+
+
+def _pictures(workspace: Workspace, predictor: Predictor, year: int, frame: pl.DataFrame) -> dict[str, Any]:
+    """The pictures of a page of estimates: distributions by year as far as years are there, and who stands where."""
+    accounts = ((y, workspace.account("estimates", predictor.key, y)) for y in predictor.years if y != year)
+    spreads = {y: a.notes.get(SPREAD, []) for y, a in accounts if a is not None} | {year: drawings.spread(frame)}
+    found = {"distribution": pictures.distribution(frame, predictor.title, spreads)}
+    if (spine := workspace.scan("tables", "spine", year)) is not None:
+        found["lowest and highest"] = pictures.places(frame, predictor.title, spine.collect())
+    return {label: shown for label, shown in found.items() if shown is not None}
 
 
 ESTIMATE_SCHEMA = dg.TableSchema(
@@ -321,6 +333,23 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
             raise dg.Failure(str(error), allow_retries=False) from error
         workspace.progress("estimates", f"{predictor.key} {year}", outcome.status)
         account = outcome.account
+        metadata = _outcome_metadata(outcome) | _behind(workspace, account)
+        for name in ("quality", "reasons", MATCHES):
+            told = [{"figures" if c == "len" else c: v for c, v in row.items()} for row in account.notes.get(name, [])]
+            if rows := pictures.records(told):
+                metadata[name] = rows
+        if entry.substitute is not None and (stand_in := account.notes.get(NOTE)):
+            metadata["substitute"] = f"{stand_in}: {entry.substitute.note}"
+        frame = workspace.scan("estimates", predictor.key, year)
+        if frame is not None:
+            metadata["preview"] = pictures.preview(frame)
+            metadata |= _pictures(workspace, predictor, year, frame.collect())
+        # What people look at first stands first on the page.
+        order = ("distribution", "lowest and highest", "quality", "reasons", "preview")
+        first = {name: metadata[name] for name in order if name in metadata}
+        last = {name: metadata.pop(name) for name in ("made from", "source files") if name in metadata}
+        yield dg.MaterializeResult(metadata=first | metadata | last, data_version=dg.DataVersion(account.content_hash))
+        # After what they are about: a page shows the checks of a year only if nothing newer has come since.
         yield from data_checks.results(groups, findings_of(account))
         yield dg.AssetCheckResult(
             check_name="inputs_present",
@@ -330,20 +359,6 @@ def estimates_asset(entry: Entry) -> dg.AssetsDefinition:
         )
         for review in entry.reviews:
             yield _reviewed(workspace, predictor.key, year, review)
-        metadata = _outcome_metadata(outcome) | _behind(workspace, account)
-        for name in ("quality", "reasons"):
-            if rows := pictures.records(account.notes.get(name, [])):
-                metadata[name] = rows
-        if entry.substitute is not None and (stand_in := account.notes.get(NOTE)):
-            metadata["substitute"] = f"{stand_in}: {entry.substitute.note}"
-        frame = workspace.scan("estimates", predictor.key, year)
-        if frame is not None:
-            metadata["preview"] = pictures.preview(frame)
-            if picture := pictures.histogram(frame.collect(), predictor.title):
-                metadata["distribution"] = picture
-        # What people look at first stands first on the page.
-        first = {name: metadata[name] for name in ("distribution", "preview", "quality", "reasons") if name in metadata}
-        yield dg.MaterializeResult(metadata=first | metadata, data_version=dg.DataVersion(account.content_hash))
 
     return build
 

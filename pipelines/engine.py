@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pandera.polars as pa
 import polars as pl
@@ -14,6 +14,7 @@ from upath import UPath
 from metrics.predictor import Entry, complete, expected_keys
 from pipelines.code_version import code_version, module_of
 from pipelines.derived import Derived, table
+from pipelines.drawings import spread
 from pipelines.judge import diagnose, is_judged, judge_estimates, table_judge
 from pipelines.microdata import microdata_uses
 from pipelines.substitutes import NOTE, entry_of, stands_in
@@ -26,6 +27,8 @@ from sources.registry import all_sources
 Status = Literal["built", "unchanged", "owed", "kept"]
 
 _LISTED = 20  # areas named per cell where intervals have no width
+SPREAD: Final = "spread"
+"""Note of an account of estimates: quartiles of the overall figures, for the picture by year."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     universe = spine.collect()
     stored = ws.scan("estimates", key, year)
     if before is not None and fresh and stored is not None:
-        judge_estimates(before, predictor, stored.collect(), universe)
+        judge_estimates(before, predictor, stored.collect(), universe, input_frames(ws, entry, year))
         ws.write_account("estimates", before)
         return Outcome("unchanged", before)
     frames = input_frames(ws, entry, year)
@@ -228,10 +231,10 @@ def refresh_estimates(ws: Workspace, key: str, year: int) -> Outcome:
     account = Account(key, year, fingerprint, code_version(entry.estimate.__module__), ws.states, ws.profile)
     account.inputs = [{"table": n, "fingerprint": a.fingerprint if a else None} for n, a in parents.items()]
     account.owed = [o for a in parents.values() if a is not None for o in a.owed]
-    account.notes = _tallies(gated)
+    account.notes = _tallies(gated) | {SPREAD: spread(gated)}
     if (substitute := stands_in(ws, key, year)) is not None:
         account.notes[NOTE] = substitute.name
-    judge_estimates(account, predictor, gated, universe)
+    judge_estimates(account, predictor, gated, universe, frames)
     account.content_hash = canonical_hash(gated)
     return Outcome("built", ws.write("estimates", gated, account))
 

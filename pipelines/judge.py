@@ -1,18 +1,22 @@
 """Asking tables and estimates their rules, and keeping what was found beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from metrics.predictor import Predictor
-from outputs.estimate_rules import broken_by, estimate_rules
+from outputs.area_matches import county_matches
+from outputs.estimate_rules import broken_by, estimate_rules, known_counties
 from pipelines.code_version import code_version
 from pipelines.workspace import Account, Kind, Workspace
 from schemas.data_rules import DataRule, Finding, ask
 from schemas.errors import GateError
 from schemas.table_rules import COMMON, table_rules, to_be_asked
+
+MATCHES: Final = "counties of the input tables"
+"""Note of an account of estimates: how many counties of each input table the year's list knows, and the reverse."""
 
 
 @cache
@@ -45,9 +49,20 @@ def table_judge(account: Account) -> Callable[[pl.LazyFrame], None]:
     return judge
 
 
-def judge_estimates(account: Account, predictor: Predictor, frame: pl.DataFrame, universe: pl.DataFrame) -> None:
-    """Ask estimates their rules; the account keeps the findings. Raises `GateError` if one blocks."""
-    rules = estimate_rules(predictor, account.year, universe)
+def judge_estimates(
+    account: Account,
+    predictor: Predictor,
+    frame: pl.DataFrame,
+    universe: pl.DataFrame,
+    inputs: Mapping[str, pl.LazyFrame | None],
+) -> None:
+    """Ask estimates their rules; the account keeps the findings, and how the counties of the `inputs` fit the list.
+
+    Raises `GateError` if a rule blocks.
+    """
+    matches = county_matches(inputs, universe, known_counties())
+    account.notes[MATCHES] = matches.to_dicts()
+    rules = estimate_rules(predictor, account.year, universe, matches)
     _keep(account, "estimates", ask(rules, frame), f"estimates of {account.name} {account.year}")
 
 

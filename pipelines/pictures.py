@@ -7,48 +7,42 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-BINS = 24
+from pipelines import drawings
+from sources.framework.states import BY_FIPS
+
 _COLUMNS = 24
-_WIDTH, _HEIGHT, _MARGIN = 260, 90, 16
-_COLORS = {"county": "#2166ac", "place": "#e08214"}
 
 
-def histogram(frame: pl.DataFrame, title: str) -> dg.MarkdownMetadataValue | None:
-    """How the overall values are distributed: a panel per metric (at most four), counties and places; None if empty.
+def _shown(title: str, drawing: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()})")
 
-    Drawn as SVG text: a plotting library would take longer than the estimates of most years.
+
+def distribution(
+    frame: pl.DataFrame, title: str, spreads: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> dg.MarkdownMetadataValue | None:
+    """How the overall figures are distributed, this year and by year: a panel per metric (at most four); None if empty.
+
+    `spreads` has the records of `pipelines.drawings.spread` of every year that is there, this one among them.
     """
-    shown = frame.filter(pl.col("value").is_not_null() & (pl.col("subgroup") == "All"))
-    metrics = shown["metric"].unique().sort().to_list()[:4]
-    if not metrics:
+    shown = drawings.overall(frame)
+    if shown.is_empty():
         return None
-    panels = []
-    for number, metric in enumerate(metrics):
-        values = shown.filter(pl.col("metric") == metric)
-        low, high = float(values["value"].min()), float(values["value"].max())  # type: ignore[arg-type]
-        position = ((pl.col("value") - low) / max(high - low, 1e-300) * BINS).floor().clip(0, BINS - 1).cast(pl.Int32)
-        counts = values.group_by("level", position.alias("bin")).len()
-        tallest = int(counts["len"].max())  # type: ignore[arg-type]
-        bars = "".join(
-            f'<rect x="{b * _WIDTH / BINS:.1f}" y="{_HEIGHT - n * _HEIGHT / tallest:.1f}" '
-            f'width="{_WIDTH / BINS - 1:.1f}" '
-            f'height="{n * _HEIGHT / tallest:.1f}" fill="{_COLORS[level]}" fill-opacity="0.6"/>'
-            for level, b, n in counts.sort("level", "bin").iter_rows()
-        )
-        sizes = ", ".join(f"{n} {level}" for level, n in values.group_by("level").len().sort("level").iter_rows())
-        panels.append(
-            f'<g transform="translate({_MARGIN + number * (_WIDTH + 2 * _MARGIN)},{_MARGIN})">'
-            f'<text y="-4" font-size="11">{metric} ({sizes})</text>{bars}'
-            f'<text y="{_HEIGHT + 12}" font-size="10">{low:.4g}</text>'
-            f'<text x="{_WIDTH}" y="{_HEIGHT + 12}" font-size="10" text-anchor="end">{high:.4g}</text></g>'
-        )
-    width, height = len(metrics) * (_WIDTH + 2 * _MARGIN), _HEIGHT + 3 * _MARGIN
-    picture = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">'
-        f"{''.join(panels)}</svg>"
-    )
-    data = base64.b64encode(picture.encode()).decode()
-    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{data})")
+    by_year = drawings.years(spreads, drawings.metrics(shown))
+    return _shown(title, drawings.picture(drawings.histograms(shown), by_year))
+
+
+def places(frame: pl.DataFrame, title: str, spine: pl.DataFrame) -> dg.MarkdownMetadataValue | None:
+    """Who is lowest and highest, and the median county of each state on a tile map; None if there is no figure.
+
+    `spine` has level, state, geo and name of the year's geographies.
+    """
+    shown = drawings.overall(frame)
+    if shown.is_empty():
+        return None
+    postal_of = {fips: state.postal for fips, state in BY_FIPS.items()}
+    postal = pl.col("state").replace_strict(postal_of, default="", return_dtype=pl.String)
+    names = spine.select("level", "state", "geo", label=pl.format("{}, {}", "name", postal))
+    return _shown(title, drawings.picture(drawings.ranking(shown, names), drawings.tile_map(shown, postal_of)))
 
 
 def table(frame: pl.DataFrame, limit: int = 20) -> dg.TableMetadataValue:
@@ -77,7 +71,7 @@ def preview(estimates: pl.LazyFrame) -> dg.TableMetadataValue:
     """A few estimates that have a value, with the columns a reader looks for first; empty columns are left out."""
     first = ["state", "geo", "subgroup", "metric", "value", "lb", "ub", "quality", "n", "numerator", "denominator"]
     rows = estimates.filter(pl.col("value").is_not_null()).select(*first, "n_areas", "reason", "sample").head(12)
-    shown = rows.collect()
+    shown = rows.collect().with_columns(pl.selectors.float().round_sig_figs(6))
     return table(shown.select(c for c in shown.columns if shown[c].null_count() < shown.height))
 
 

@@ -59,6 +59,11 @@ SUBGROUPS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 QUALITY_WORDS: Final[dict[int, str]] = {1: "Strong", 2: "Marginal", 3: "Weak"}
+QUALITY_MEANING: Final[dict[int, str]] = {
+    1: "No substantial concern with errors of measurement, gaps, sample size or precision.",
+    2: "Limited issues. Fine to look at; check before you act on it.",
+    3: "Serious issues. A community should not act on this figure alone.",
+}
 
 # Source samples an estimate can come from; part of the key, because two samples of one year may both be published.
 SAMPLES: Final[dict[str, str]] = {
@@ -87,28 +92,34 @@ REASONS: Final[dict[str, str]] = {
     "effective sample below 30": "Too few people or households of this group were sampled here (fewer than 30).",
     "area not covered by source": "The source publishes nothing for this area in this year.",
     "no records at source": (
-        "The police agencies here have no record of this year in the source: they did not report, or nothing happened."
+        "The police agencies here have no record of this year in the source: either they did not report, or nothing "
+        "happened."
     ),
     "suppressed at source": "The agency withholds this figure to protect the people or firms behind it.",
     "unreliable at source": "The agency marks this figure as too unreliable to publish.",
     "inconsistent at source": "The source's own figures contradict each other here, so none of them is used.",
-    "too few people": "So few people are counted here that the method gives no figure.",
+    "too few people": "So few people of this group are counted here that a figure would be mostly chance.",
     "group not present": "Nobody of this group lives here according to the source.",
     "denominator is zero": "There is nothing to divide by: the source counts zero people, households or firms.",
-    "suppressed by us": "Withheld after review because the figure is implausible; see the suppression list.",
+    "suppressed by us": "Withheld after review because the figure is implausible; suppressions.csv says why.",
     "source on old counties": "The source still reports Connecticut's former counties, not its planning regions.",
     "bound not defined": "The figure stands, but one end of its interval cannot be computed from so small a sample.",
     "area smaller than its sampling area": (
         "The survey samples a larger area that this one shares with its neighbors; "
         "the figure describes mostly those neighbors."
     ),
-    "area partly outside its sampling area": "The survey's areas follow this one's borders only in part.",
+    "area partly outside its sampling area": (
+        "The areas that the source reports cross this one's borders, so part of the figure describes people outside it."
+    ),
     "few establishments": "Fewer than 30 workplaces stand behind this figure.",
-    "small population": "So few people stand behind this figure that it may move a lot from year to year.",
+    "small population": "So few people stand behind this figure that it moves a lot from year to year by chance alone.",
     "high sampling error": "The margin of error is large compared with the figure.",
-    "low coverage": "Only part of the people, schools or agencies here are in the source.",
-    "pooled area": "The source gives one figure for several small areas together.",
-    "few counties in the state": "The method grades figures lower in states with few counties or few unnamed ones.",
+    "low coverage": "The source covers only part of the people, schools or police agencies here.",
+    "pooled area": "The source gives one figure for several areas together, and each of them shows it.",
+    "few counties in the state": (
+        "This state has few counties, or few that the source leaves unnamed; as a caution the method then grades "
+        "figures lower."
+    ),
     "estimated at source": "The source models or bounds this figure instead of counting it.",
-    "not defined by method": "The method gives no figure for this group or year.",
+    "not defined by method": "This predictor gives no figure for this group or year.",
 }

@@ -1,18 +1,21 @@
 """The Census Bureau's own published figures beside which ours are put: tables of the American Community Survey.
 
 Nothing is computed from them: they calibrate. One file per table and kind of area holds the whole nation, in the form
-of the Census API. One-year tables cover areas of 65,000 people and more; there are none of 2020.
+of the Census API. One-year tables cover areas of 65,000 people and more; there are none of 2020. What is taken from
+each table stands with its label in `acs_published_variables.csv`. Lines of subject tables (S...) have moved between
+vintages: a file in which the lines of the parts do not add up to that of the whole is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Final
 
 import polars as pl
 
-from schemas.errors import OwedError
+from schemas.errors import InputError, OwedError
 from schemas.published import AcsPublishedModel
 from sources.census_forms import ANNOTATIONS, CONTROLLED, COUNTY, PLACE, Geography, api_table
 from sources.framework import Access, RawFile, Retrieval, Source, SourceFile, Table, Vintage
@@ -25,17 +28,41 @@ LEVELS: Final[dict[str, Geography]] = {"county": COUNTY, "place": PLACE}
 _MISSING: Final = ("", "null", *ANNOTATIONS)
 
 
+def _variables() -> dict[str, dict[str, str]]:
+    """Table -> its variables (without the final E or M) and their labels."""
+    rows = pl.read_csv((resources.files("sources") / "acs_published_variables.csv").read_bytes(), infer_schema=False)
+    found: dict[str, dict[str, str]] = {}
+    for table, variable, label in rows.select("table", "variable", "label").iter_rows():
+        found.setdefault(table, {})[variable] = label
+    return found
+
+
+VARIABLES: Final = _variables()
+
+
 @dataclass(frozen=True)
 class Published:
-    """One table of the Bureau: its variables (without the final E or M), the samples it is asked of, and our figures.
+    """One table of the Bureau: the samples it is asked of, and our figures.
 
-    `figures` maps our metric to (value, margin) as expressions over the variables' columns.
+    `figures` maps our metric to (value, margin) as expressions over the variables' columns. `first_year` is the first
+    vintage that has the table in this form. `whole` and `parts` are variables that must add up, part by part.
     """
 
     table: str
-    variables: tuple[str, ...]
     samples: tuple[str, ...]
     figures: dict[str, Callable[[], tuple[pl.Expr, pl.Expr]]]
+    first_year: int = YEARS[0]
+    whole: str = ""
+    parts: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that are asked for."""
+        return tuple(VARIABLES[self.table])
+
+    def of(self, sample: str, year: int) -> bool:
+        """Whether there is such a table."""
+        return sample in self.samples and year >= self.first_year
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,31 +104,27 @@ def _employed() -> tuple[pl.Expr, pl.Expr]:
     return share, pl.sum_horizontal(errors, ignore_nulls=False).sqrt() / whole
 
 
+def _percent(variable: str) -> Callable[[], tuple[pl.Expr, pl.Expr]]:
+    return lambda: (pl.col(f"{variable}E") / 100, pl.col(f"{variable}M") / 100)
+
+
 BOTH: Final = ("acs1", "acs5")
 ENROLLED: Final = ("B14003_004", "B14003_013", "B14003_032", "B14003_041")
 NOT_ENROLLED: Final = ("B14003_022", "B14003_050")
-CONNECTED: Final = ("B28003_004",)
-NOT_CONNECTED: Final = ("B28003_003", "B28003_005", "B28003_006")
+AGES: Final = tuple(f"S2301_C01_{i:03d}" for i in range(2, 12))
 TABLES_PUBLISHED: Final = (
-    Published("B19013", ("B19013_001",), BOTH, {"pctl_income_50": _plain("B19013_001")}),
+    Published("B19013", BOTH, {"pctl_income_50": _plain("B19013_001")}),
+    Published("B19080", BOTH, {"pctl_income_20": _plain("B19080_001"), "pctl_income_80": _plain("B19080_004")}),
+    Published("S2301", BOTH, {"share_employed": _employed}, whole="S2301_C01_001", parts=AGES),
+    Published("B14003", ("acs5",), {"share_in_preschool": _share(ENROLLED, NOT_ENROLLED)}),
+    # Subscriptions were first asked for in 2013, so that the first five-year table is that of 2017.
     Published(
-        "B19080",
-        ("B19080_001", "B19080_004"),
-        BOTH,
-        {"pctl_income_20": _plain("B19080_001"), "pctl_income_80": _plain("B19080_004")},
+        "S2801", ("acs5",), {"share_digital_access": _percent("S2801_C02_017")}, first_year=2017,
+        whole="S2801_C01_001", parts=("S2801_C01_012", "S2801_C01_019"),
     ),
-    Published(
-        "S2301",
-        tuple(f"S2301_C{c:02d}_{i:03d}" for c in (1, 3) for i in range(4, 8)),
-        BOTH,
-        {"share_employed": _employed},
-    ),
-    Published("B14003", (*ENROLLED, *NOT_ENROLLED), ("acs5",), {"share_in_preschool": _share(ENROLLED, NOT_ENROLLED)}),
-    # Computer and broadband together, the counts behind the percentages of S2801; its lines move between vintages.
-    Published(
-        "B28003", (*CONNECTED, *NOT_CONNECTED), ("acs5",), {"share_digital_access": _share(CONNECTED, NOT_CONNECTED)}
-    ),
-)
+)  # fmt: skip
+_APART: Final = 0.01
+"""Whole and parts of a table may differ by so much, as margins of suppressed lines do, in one area of ten."""
 
 
 def _samples(year: int) -> tuple[str, ...]:
@@ -127,7 +150,7 @@ def vintage_key(sample: str, year: int) -> str:
 SOURCE: Final = Source(
     key="acs_published",
     agency="U.S. Census Bureau",
-    dataset="American Community Survey, published tables B14003, B19013, B19080, B28003 and S2301",
+    dataset="American Community Survey, published tables B14003, B19013, B19080, S2301 and S2801",
     citation="U.S. Census Bureau. American Community Survey 1-year and 5-year estimates.",
     licence="Public domain (U.S. government work); the Census API terms of service apply",
     redistribute=True,
@@ -137,7 +160,7 @@ SOURCE: Final = Source(
         Vintage(
             key=vintage_key(sample, year),
             files=tuple(
-                _file(p, level, sample, year) for p in TABLES_PUBLISHED if sample in p.samples for level in LEVELS
+                _file(p, level, sample, year) for p in TABLES_PUBLISHED if p.of(sample, year) for level in LEVELS
             ),
             data_years=(year,),
             published=f"{year + 1}-{'09' if sample == 'acs1' else '12'}",
@@ -164,7 +187,7 @@ def published(year: int, retrieval: Retrieval) -> pl.DataFrame:
         except OwedError as error:
             lacking.append(error)
             continue
-        for table in (p for p in TABLES_PUBLISHED if sample in p.samples):
+        for table in (p for p in TABLES_PUBLISHED if p.of(sample, year)):
             for level in LEVELS:
                 if (file := files.get(f"{level}_{table.table}.json")) is not None:
                     frames.append(_figures(table, level, sample, file, retrieval))
@@ -185,6 +208,7 @@ def _figures(table: Published, level: str, sample: str, file: RawFile, retrieval
     for column in table.columns:
         raw.number(column, minimum=0, missing=_MISSING)
     raw.unique(*geography.columns)
+    _add_up(table, raw, file)
     if retrieval.scope.states is not None:
         raw.drop_rows(~pl.col("state").is_in(list(retrieval.scope.states)))
     rows = raw.frame
@@ -206,6 +230,21 @@ def _figures(table: Published, level: str, sample: str, file: RawFile, retrieval
     key = f"{table.table} {level} {sample}"
     retrieval.notes[key] = {"areas": rows.height, "figures": both.height}
     return both
+
+
+def _add_up(table: Published, raw: Raw, file: RawFile) -> None:
+    """Refuse a file in whose lines the parts do not make the whole: its lines are those of another vintage."""
+    if not table.parts:
+        return
+    whole, parts = pl.col(f"{table.whole}E"), [pl.col(f"{p}E") for p in table.parts]
+    both = raw.frame.select(whole=whole, total=pl.sum_horizontal(parts, ignore_nulls=False)).drop_nulls()
+    apart = both.filter((pl.col("total") - pl.col("whole")).abs() > _APART * pl.col("whole")).height
+    if apart * 10 > both.height:
+        raise InputError(
+            f"{table.table}: in {apart} of {both.height} areas the lines {table.parts[0]} to {table.parts[-1]} do not "
+            f"add up to {table.whole}; the lines of this vintage are others than those of acs_published_variables.csv.",
+            source=SOURCE.key, file=str(file.path),
+        )  # fmt: skip
 
 
 TABLES: Final = (

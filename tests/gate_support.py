@@ -24,6 +24,9 @@ STATES = ("01", "09", "11", "13", "36", "37", "51")
 BALANCE = pl.DataFrame(
     {"year": [2018], "table": ["acs1_persons"], "state": ["37"], "before": [1000.0], "after": [1000.2]}
 )
+CONTROLS = pl.DataFrame(
+    {"year": [2018], "table": ["acs1_persons"], "state": ["37"], "weighted": [100_050.0], "control": [100_000.0]}
+)
 
 
 def spine(year: int) -> pl.DataFrame:
@@ -145,7 +148,9 @@ def small_release(root: Path) -> ReleaseContext:
     before = publishing.run_gate
     publishing.run_gate = keep
     try:
-        publishing.publish(frames, spines, root / "published", META, facts=publishing.GateFacts(balance=BALANCE))
+        publishing.publish(
+            frames, spines, root / "published", META, facts=publishing.GateFacts(balance=BALANCE, controls=CONTROLS)
+        )
     finally:
         publishing.run_gate = before
     context = kept[0]

@@ -12,12 +12,12 @@ from pipelines.workspace import Workspace
 from schemas.errors import InputError, OwedError
 from schemas.published import AcsPublishedModel
 from sources.acs_published import (
-    CONNECTED,
+    AGES,
     ENROLLED,
-    NOT_CONNECTED,
     NOT_ENROLLED,
     SOURCE,
     TABLES_PUBLISHED,
+    VARIABLES,
     published,
     vintage_key,
 )
@@ -66,7 +66,8 @@ def test_incomes_are_taken_as_they_are(tmp_path):
 
 
 def test_the_employed_of_ages_25_to_54_are_put_together_by_people(tmp_path):
-    people = {f"S2301_C01_{i:03d}": (n, 5) for i, n in zip(range(4, 8), (100, 100, 200, 600), strict=True)}
+    counts = (1070, 10, 10, 100, 100, 200, 600, 10, 10, 10, 20)
+    people = {f"S2301_C01_{i:03d}": (n, 5) for i, n in enumerate(counts, start=1)}
     rates = {f"S2301_C03_{i:03d}": (r, 2.0) for i, r in zip(range(4, 8), (80.0, 70.0, 75.5, 60.0), strict=True)}
     write(tmp_path / "mirror", "S2301", people | rates, sample="acs1")
     value, margin = figure(read(tmp_path)[0], "share_employed", "acs1")
@@ -74,22 +75,61 @@ def test_the_employed_of_ages_25_to_54_are_put_together_by_people(tmp_path):
     assert margin == pytest.approx((2**2 + 2**2 + 4**2 + 12**2) ** 0.5 / 1000)
 
 
+def test_shares_are_made_of_counts_with_the_margin_of_a_proportion(tmp_path):
+    figures = dict.fromkeys(ENROLLED, (30, 2)) | dict.fromkeys(NOT_ENROLLED, (20, 3))
+    write(tmp_path / "mirror", "B14003", figures)
+    value, margin = figure(read(tmp_path)[0], "share_in_preschool")
+    assert value == pytest.approx(120 / 160)
+    part, all_ = 4 * 4, 4 * 4 + 9 * 2
+    under = part - value**2 * all_
+    assert margin == pytest.approx((under if under >= 0 else part + value**2 * all_) ** 0.5 / 160)
+
+
+HOUSEHOLDS = {"S2801_C01_001": (100, 1), "S2801_C01_012": (90, 1), "S2801_C01_019": (10, 1)}
+
+
+def test_broadband_is_a_percentage_of_households(tmp_path):
+    write(tmp_path / "mirror", "S2801", HOUSEHOLDS | {"S2801_C02_017": (72.5, 1.5)})
+    assert figure(read(tmp_path)[0], "share_digital_access") == pytest.approx((0.725, 0.015))
+
+
 @pytest.mark.parametrize(
-    ("table", "metric", "inside", "outside"),
+    ("table", "figures"),
     [
-        ("B14003", "share_in_preschool", ENROLLED, NOT_ENROLLED),
-        ("B28003", "share_digital_access", CONNECTED, NOT_CONNECTED),
+        ("S2801", HOUSEHOLDS | {"S2801_C01_019": (45, 1)}),
+        ("S2301", dict.fromkeys(AGES, (50, 1)) | {"S2301_C01_001": (900, 1)}),
     ],
 )
-def test_shares_are_made_of_counts_with_the_margin_of_a_proportion(tmp_path, table, metric, inside, outside):
-    figures = dict.fromkeys(inside, (30, 2)) | dict.fromkeys(outside, (20, 3))
+def test_lines_of_another_vintage_are_refused(tmp_path, table, figures):
+    """The parts do not make the whole: where a line has moved, its number names another group."""
     write(tmp_path / "mirror", table, figures)
-    value, margin = figure(read(tmp_path)[0], metric)
-    whole = 30 * len(inside) + 20 * len(outside)
-    assert value == pytest.approx(30 * len(inside) / whole)
-    part, all_ = 4 * len(inside), 4 * len(inside) + 9 * len(outside)
-    under = part - value**2 * all_
-    assert margin == pytest.approx((under if under >= 0 else part + value**2 * all_) ** 0.5 / whole)
+    with pytest.raises(InputError, match=rf"county_{table}\.json.*add up"):
+        read(tmp_path)
+
+
+def test_every_number_has_its_label_and_every_labelled_one_is_asked_for():
+    assert {v for p in TABLES_PUBLISHED for v in p.variables} == {v for found in VARIABLES.values() for v in found}
+    for table in TABLES_PUBLISHED:
+        assert all(v.startswith(table.table) for v in table.variables)
+        assert {table.whole, *table.parts} - {""} <= set(table.variables)
+        for value, margin in (figures() for figures in table.figures.values()):
+            used = {*value.meta.root_names(), *margin.meta.root_names()}
+            assert used <= set(table.columns)
+    for variables, words in ((ENROLLED, "enrolled in "), (NOT_ENROLLED, "not enrolled in ")):
+        assert all(
+            f", {words}" in VARIABLES["B14003"][v] and "3 and 4 years" in VARIABLES["B14003"][v] for v in variables
+        )
+    ages = [VARIABLES["S2301"][f"S2301_C03_{i:03d}"].partition(": ")[2] for i in range(4, 8)]
+    assert ages == ["25 to 29 years", "30 to 34 years", "35 to 44 years", "45 to 54 years"]
+    assert ages == [VARIABLES["S2301"][f"S2301_C01_{i:03d}"].partition(": ")[2] for i in range(4, 8)]
+
+
+def test_a_table_is_not_asked_for_before_its_first_year():
+    names = {f.name for f in SOURCE.vintage("acs5-2016").files}
+    assert "county_S2801.json" not in names
+    assert "county_S2801.json" in {f.name for f in SOURCE.vintage("acs5-2017").files}
+    # The Census API takes fifty variables at a time.
+    assert all(len(p.columns) < 50 for p in TABLES_PUBLISHED)
 
 
 def test_annotated_and_missing_figures_have_no_row_and_controlled_ones_no_margin(tmp_path):
@@ -102,7 +142,7 @@ def test_annotated_and_missing_figures_have_no_row_and_controlled_ones_no_margin
 
 
 def test_nobody_in_the_denominator_gives_no_figure(tmp_path):
-    write(tmp_path / "mirror", "B28003", dict.fromkeys((*CONNECTED, *NOT_CONNECTED), (0, 1)))
+    write(tmp_path / "mirror", "B14003", dict.fromkeys((*ENROLLED, *NOT_ENROLLED), (0, 1)))
     write(tmp_path / "mirror", "B19013", {})
     assert set(read(tmp_path)[0]["metric"]) == {"pctl_income_50"}
 
@@ -145,7 +185,7 @@ def test_there_is_no_one_year_vintage_of_2020_and_five_year_tables_alone_have_pr
     names = {f.name for f in SOURCE.vintage("acs1-2019").files}
     assert names == {f"{level}_{t}.json" for level in ("county", "place") for t in ("B19013", "B19080", "S2301")}
     urls = {f.name: f.url for f in SOURCE.vintage("acs1-2019").files}
-    assert "/acs1/subject?get=S2301_C01_004E,S2301_C01_004M" in urls["county_S2301.json"]
+    assert "/acs1/subject?get=S2301_C01_001E,S2301_C01_001M" in urls["county_S2301.json"]
     assert urls["place_B19013.json"].endswith("&for=place:*&in=state:*")
 
 

@@ -6,6 +6,7 @@ import pytest
 from metrics.catalog import catalog
 from outputs.calibration import (
     COMPARED,
+    MEANING,
     PUBLISHED,
     WHY,
     as_markdown,
@@ -13,9 +14,9 @@ from outputs.calibration import (
     calibrate,
     coterminous,
     drift,
-    pairs_list,
     report,
 )
+from outputs.pairs import agrees, pairs_list, side_by_side
 
 ENTRIES = catalog()
 COLUMNS = ("year", "level", "state", "geo", "subgroup_type", "subgroup", "metric", "sample", "value", "lb", "ub",
@@ -55,7 +56,7 @@ def test_survey_figures_of_a_pair_agree_to_the_millionth_others_to_a_hundredth()
     found = coterminous(frame, ENTRIES)
     said = {(r["metric"], r["name"]): r for r in found.iter_rows(named=True)}
     assert said["share_employed", "Denver, Colorado"]["agrees"]
-    assert said["share_employed", "Denver, Colorado"]["reason"] == ""
+    assert said["share_employed", "Denver, Colorado"]["reason"] is None
     assert not said["share_employed", "Anchorage, Alaska"]["agrees"]
     assert said["share_employed", "Anchorage, Alaska"]["reason"] == "none is known"
     assert said["rate_crime_violent", "Denver, Colorado"]["agrees"]
@@ -63,6 +64,21 @@ def test_survey_figures_of_a_pair_agree_to_the_millionth_others_to_a_hundredth()
     assert not baltimore["agrees"]
     assert (baltimore["difference"], baltimore["relative"]) == (2.0, 0.2)
     assert baltimore["reason"] == WHY["crime"]
+
+
+def test_gate_and_report_compare_the_same_pairs_and_differ_in_how_close_they_must_be():
+    """A difference of half a percent: the report says that two figures of one survey differ, the gate lets it pass."""
+    frame = long(row("county", "08031", 0.800), row("place", "0820000", 0.804))
+    (pair,) = side_by_side(frame).iter_rows(named=True)
+    assert (pair["county"], pair["place"], pair["relative"]) == ("08031", "0820000", pytest.approx(0.005))
+    assert coterminous(frame, ENTRIES)["agrees"].to_list() == [False]
+    assert side_by_side(frame).select(agrees(pl.lit(0.01))).to_series().to_list() == [True]
+
+
+@pytest.mark.parametrize(("county", "place", "said"), [(0.0, 0.0, True), (0.0, 0.1, False), (None, 0.1, None)])
+def test_zero_and_missing_figures_of_a_pair(county, place, said):
+    frame = long(row("county", "08031", county), row("place", "0820000", place))
+    assert side_by_side(frame).select(agrees(pl.lit(0.01))).to_series().to_list() == [said]
 
 
 def test_a_pair_of_which_one_side_is_missing_says_why():
@@ -150,6 +166,9 @@ def test_the_report_is_written_into_a_release(tmp_path):
     report(ENTRIES, None)(tmp_path)
     folder = tmp_path / "calibration"
     assert {p.name for p in folder.iterdir()} == {"calibration.md", "coterminous.csv", "drift.csv", "published.csv"}
+    for table, meanings in MEANING.items():
+        with (folder / f"{table}.csv").open(encoding="utf-8") as file:
+            assert file.readline().strip().split(",") == list(meanings), table
     text = (folder / "calibration.md").read_text(encoding="utf-8")
     assert "| `share_employed` | 1 | 1 | 0 | 0.00% |  |" in text
     assert "| `share_employed` (acs1) | county | 2018-2019 | 1 | 2.50% | 2.50% |  |" in text

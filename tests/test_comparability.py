@@ -7,8 +7,6 @@ from metrics.catalog import catalog
 from outputs.comparability import COMPARABILITY, KINDS, breaks, comparability, in_words, parse
 from schemas.errors import InputError
 
-HEAD = ",".join(COMPARABILITY)
-
 
 def test_every_row_is_about_figures_that_exist():
     for row in breaks().iter_rows(named=True):
@@ -24,6 +22,8 @@ def test_every_row_is_about_figures_that_exist():
         years = {y for s in fitting for y in s.years}
         assert row["from_year"] in years, row
         assert row["to_year"] in years, row
+        families = {kind for s in fitting for kind, _ in s.cells}
+        assert set((row["subgroup_types"] or "all").split()) <= families | {"all"}, row
         if row["scope"] == "across years":
             assert row["from_year"] < row["to_year"], row
 
@@ -46,6 +46,10 @@ def test_the_known_breaks_are_there():
     assert told("index_air_hazard", 2018, "not a time series")
     assert told("share_economic_connectedness", 2022, "twice")
     assert told("share_digital_access", 2023, "lower")
+    assert told("share_debt_coll", 2023, "50 percent")
+    groups = table.filter(pl.col("subgroup_types").is_not_null()).select("metric", "subgroup_types").unique()
+    assert ("share_debt_coll", "race-share") in groups.rows()
+    assert ("share_digital_access", "income") in groups.rows()
     assert told("rate_injury_death", 2020, "age-adjusted")
     assert told("share_homeless", 2022, "of that race")
     assert told("share_employed", 2023, "1-year")
@@ -60,25 +64,44 @@ def test_only_the_predictors_of_the_release_are_told():
     few = {k: v for k, v in catalog().items() if k == "environment"}
     assert set(comparability(few)["metric"]) == {"index_air_hazard"}
     words = in_words(comparability({k: v for k, v in catalog().items() if k == "income"}))
-    assert any(line.startswith("- **pctl_income_20, pctl_income_50, pctl_income_80** (2021 | 2022") for line in words)
+    assert any(
+        line.startswith("- **pctl_income_20, pctl_income_50, pctl_income_80** (across years, 2021 | 2022; ")
+        for line in words
+    )
+
+
+LAWFUL = {
+    "predictor": "income",
+    "from_year": "2014",
+    "to_year": "2015",
+    "scope": "across years",
+    "kind": "source",
+    "text": "x",
+}
 
 
 @pytest.mark.parametrize(
-    ("row", "column"),
+    ("column", "cell"),
     [
-        ("share_x,Income,,,,2014,2015,across years,source,x", "predictor"),
-        (",income,town,,,2014,2015,across years,source,x", "level"),
-        (",income,,acs9,,2014,2015,across years,source,x", "sample"),
-        (",income,,,x9,2014,2015,across years,source,x", "states"),
-        (",income,,,,2016,2015,across years,source,x", "to_year"),
-        (",income,,,,2014,2015,some day,source,x", "scope"),
-        (",income,,,,2014,2015,across years,mood,x", "kind"),
-        (",income,,,,2014,2015,across years,source,", "text"),
+        ("predictor", "Income"),
+        ("level", "town"),
+        ("sample", "acs9"),
+        ("subgroup_types", "income mood"),
+        ("states", "x9"),
+        ("to_year", "2013"),
+        ("scope", "some day"),
+        ("kind", "mood"),
+        ("text", ""),
     ],
 )
-def test_an_unlawful_list_is_refused(row, column):
+def test_an_unlawful_list_is_refused(column, cell):
+    def listed(row):
+        cells = {c: row.get(c) or None for c in COMPARABILITY}
+        return pl.DataFrame([cells], dict.fromkeys(COMPARABILITY, pl.String)).write_csv().encode()
+
+    assert parse(listed(LAWFUL)).height == 1
     with pytest.raises(InputError) as error:
-        parse(f"{HEAD}\n{row}\n".encode())
+        parse(listed(LAWFUL | {column: cell}))
     assert (error.value.column, error.value.row) == (column, 2)
     with pytest.raises(InputError, match="column is missing"):
         parse(b"metric\nx\n")

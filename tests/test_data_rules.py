@@ -6,11 +6,12 @@ import pytest
 
 from metrics.catalog import catalog
 from metrics.predictor import complete
-from outputs.estimate_rules import GATE, broken_by, estimate_rules
+from outputs.area_matches import COLUMNS, county_matches
+from outputs.estimate_rules import GATE, broken_by, estimate_rules, known_counties
 from outputs.rules.register import RULES as RELEASE_REGISTER
 from pipelines import data_checks
 from pipelines.engine import refresh_table
-from pipelines.judge import diagnose, findings_of, judge_estimates, table_judge
+from pipelines.judge import MATCHES, diagnose, findings_of, judge_estimates, table_judge
 from pipelines.settings import Settings
 from pipelines.workspace import Account, Workspace
 from schemas.data_rules import SHOWN_ROWS, DataRule, Finding, ask
@@ -242,9 +243,9 @@ def test_a_mistake_in_estimates_is_found_with_its_rows(key, year, rule, mistake)
 
 
 def test_every_rule_of_every_predictor_has_its_mistake():
-    """X4 alone is held where no estimate comes to be: the estimator refuses records it cannot place."""
+    """X4 is held where no estimate comes to be: the estimator refuses records it cannot place. G9 is of the inputs."""
     rules = {r.id for e in catalog().values() for r in estimate_rules(e.predictor, 2022, universe(2022))}
-    assert rules - {rule for _, _, rule, _ in MISTAKES} == {"X4"}
+    assert rules - {rule for _, _, rule, _ in MISTAKES} == {"X4", "G9"}
 
 
 def test_ids_are_those_of_the_list_of_mistakes():
@@ -285,12 +286,55 @@ def test_a_broken_blocking_rule_refuses_and_a_warning_does_not():
     predictor = catalog()["employment"].predictor
     bad = put(n_effective=3.0)(good("employment", 2018))
     with pytest.raises(GateError, match=r"A6 .* 1 rows, such as") as caught:
-        judge_estimates(account(), predictor, bad, universe(2018))
+        judge_estimates(account(), predictor, bad, universe(2018), {})
     assert [f.id for f in caught.value.findings if f.blocks] == ["A6"]
     kept = account()
-    judge_estimates(kept, predictor, put(denominator=29.0)(good("employment", 2018)), universe(2018))
+    judge_estimates(kept, predictor, put(denominator=29.0)(good("employment", 2018)), universe(2018), {})
     assert [f.id for f in findings_of(kept) if not f.passed] == ["V12"]
     assert kept.rules
+
+
+COUNTIES = pl.DataFrame({"state": ["09", "09", "37", "37", "48"], "geo": ["001", "003", "067", "081", "301"]})
+WAGES = COUNTIES.select("state", county="geo", ownership=pl.lit(0)).lazy()
+
+
+def test_inputs_whose_counties_no_year_knows_are_refused():
+    """One column too far: both sides of the join find nothing, and no row says so."""
+    predictor, frame = catalog()["employment"].predictor, good("employment", 2018)
+    kept = account()
+    judge_estimates(kept, predictor, frame, universe(2018), {"wages": WAGES, "owed": None})
+    assert [f.id for f in findings_of(kept) if not f.passed] == []
+    (fits,) = kept.notes[MATCHES]
+    assert (fits["table"], fits["counties"], fits["unknown"], fits["without_a_row"]) == ("wages", 4, 0, 0)
+    shifted = WAGES.with_columns(county=pl.col("county").replace("067", "670"))
+    with pytest.raises(GateError, match=r"G9 .*670") as caught:
+        judge_estimates(account(), predictor, frame, universe(2018), {"wages": shifted})
+    (broken,) = [f for f in caught.value.findings if f.blocks]
+    assert (broken.id, broken.rows[0]["examples"], broken.rows[0]["without_a_row"]) == ("G9", "37670", 1)
+
+
+def test_codes_of_another_year_and_what_is_in_no_county_are_no_mistake():
+    regions = universe(2022)
+    rest = pl.DataFrame({"state": ["37", "37", "02"], "geo": ["999", "000", "201"]})
+    former = pl.concat([COUNTIES, rest]).lazy()
+    (fits,) = county_matches({"births": former}, regions, known_counties()).to_dicts()
+    assert {k: fits[k] for k in ("counties", "unknown", "of_another_year", "without_a_row")} == {
+        "counties": 4, "unknown": 0, "of_another_year": 2, "without_a_row": 2,
+    }  # fmt: skip
+    both = pl.concat([COUNTIES.with_columns(level=pl.lit("county")), pl.DataFrame(
+        {"state": ["37"], "geo": ["75000"], "level": ["place"]})]).lazy()  # fmt: skip
+    assert county_matches({"both": both}, universe(2018), known_counties())["unknown"].to_list() == [0]
+    other = {"cities": pl.LazyFrame({"state": ["37"], "geo": ["75000"]}), "prices": pl.LazyFrame({"year": [2018]})}
+    assert county_matches(other, universe(2018), known_counties()).is_empty()
+
+
+@pytest.mark.parametrize(("counties", "unknown", "broken"), [(100, 1, 0), (99, 1, 1), (300, 3, 0), (300, 4, 1)])
+def test_one_percent_of_a_tables_counties_may_be_unknown(counties, unknown, broken):
+    row = {"table": "t", "counties": counties, "unknown": unknown, "of_another_year": 0, "without_a_row": 0}
+    matches = pl.DataFrame([row | {"examples": ""}], schema=COLUMNS)
+    rules = estimate_rules(catalog()["employment"].predictor, 2018, universe(2018), matches)
+    (found,) = ask([r for r in rules if r.id == "G9"], good("employment", 2018))
+    assert found.failing == broken
 
 
 def test_what_the_gate_refuses_is_said_by_rule():
@@ -302,7 +346,7 @@ def test_what_the_gate_refuses_is_said_by_rule():
     results = {r.check_name: r for r in data_checks.refused(data_checks.ESTIMATE_GROUPS, said)}
     assert {n: r.passed for n, r in results.items()} == {"keys": False, "values": True, "plausible": True}
     assert results["keys"].severity is dg.AssetCheckSeverity.ERROR
-    assert results["keys"].description == "1 of 7 rules broken: G1 (2)"
+    assert results["keys"].description == "1 of 8 rules broken: G1 (2)"
     table = results["keys"].metadata["rows that break G1"]
     assert len(table.records) == 2
     assert {c.name for c in table.schema.columns} >= {"level", "geo", "what"}

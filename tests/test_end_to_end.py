@@ -135,7 +135,7 @@ def test_trace_on_the_command_line(sample_root):
     [
         (["37067", "2022", "ratio_of_things"], "no metric"),
         (["3706", "2022", "ratio_living_wage"], "not a GEOID"),
-        (["37999", "2022", "ratio_living_wage"], "not a county of that year"),
+        (["37999", "2022", "ratio_living_wage"], "not a county of 2022"),
         (["37067", "1999", "ratio_living_wage"], "no estimates for 1999"),
         (["37067", "2022", "ratio_living_wage", "--subgroup-type", "industry"], "choose one of"),
         (["37067", "2022", "ratio_living_wage", "--subgroup", "Nobody"], "nothing fits"),

@@ -204,7 +204,7 @@ def test_blanks_give_their_reason(page, address):
     card = _only(page, address, "ratio_living_wage", "living_wage", (FORSYTH, WINSTON_SALEM))
     assert "published for counties only: its source does not report by city" in card.inner_text()
     card = _only(page, address, "share_employed", "employment", ("48301",))
-    assert "The method gives no figure for this group or year." in card.inner_text()
+    assert "This predictor gives no figure for this group or year." in card.inner_text()
 
 
 def test_breaks_are_marked(page, address):

@@ -16,8 +16,8 @@ from explorer_support import FORSYTH, META, WINSTON_SALEM, served
 
 from metrics.catalog import catalog
 from outputs.explorer import write_explorer
-from outputs.explorer.breaks import GROUPS, SAMPLING_AREAS, STATES, breaks_of
-from outputs.explorer.build import SITE, ExplorerError
+from outputs.explorer.breaks import breaks_of
+from outputs.explorer.build import PAGES, SITE, ExplorerError, write_pages
 from outputs.explorer.figures import NO_REASON, NOT_THERE, parts
 from outputs.explorer.peers import peers
 from outputs.explorer.states import POSTAL, REGION
@@ -134,20 +134,37 @@ def test_breaks_know_whom_they_concern():
         (2021, 2022, "acs1", None),
         (2021, 2023, "acs5", None),
     }
-    # What only describes samples that share years is a note; what is about one year is no break at all.
-    assert {b.kind for b in found} == {"geography", "sampling areas", "note"}
-    assert not any("1-year survey file" in b.text for b in found)
-    income = [b for b in breaks_of(catalog()["preschool"], "share_in_preschool") if b.groups]
-    assert [b.groups for b in income] == [("income",)]
+    # What samples share is left to the verdict; what is about one year is no break at all.
+    assert {b.kind for b in found} == {"geography", "sampling areas"}
     assert "states" not in areas[0].as_json()
+    (income,) = (b for b in breaks_of(catalog()["preschool"], "share_in_preschool") if b.groups)
+    assert (income.kind, income.groups) == ("note", ("income",))
 
 
-def test_each_restriction_of_a_break_is_about_a_break_that_there_is():
-    texts = [b.text for e in catalog().values() for m in e.predictor.metrics for b in breaks_of(e, m.column)]
-    for beginning in (*STATES, *GROUPS, SAMPLING_AREAS):
-        assert any(text.startswith(beginning) for text in texts), beginning
-    named = [text for text in texts if "Connecticut" in text and not any(text.startswith(s) for s in STATES)]
-    assert not named
+def test_growing_coverage_is_a_note_and_no_break():
+    for predictor, metric in (("crime", "rate_crime_violent"), ("policing", "rate_juv_arrest")):
+        found = list(breaks_of(catalog()[predictor], metric))
+        assert {(b.last, b.year, b.states) for b in found if b.kind != "note"} == {(2021, 2022, ("09",))}
+        assert [(b.last, b.year) for b in found if b.kind == "note"] == [(2021, 2023)]
+
+
+def test_every_page_is_whole_and_has_the_frame_that_all_share(tmp_path):
+    facts = {"release": "R & D", "synthetic": False, "notice": None, "states": ["10"]}
+    write_pages(tmp_path, facts)
+    assert {p.stem for p in tmp_path.glob("*.html")} == set(PAGES)
+    titles = set()
+    for stem, name in PAGES.items():
+        text = (tmp_path / f"{stem}.html").read_text()
+        assert "<!--" not in text, stem
+        assert f'<body data-page="{name}">' in text
+        assert f'src="js/{name}.js"' in text
+        assert text.count("aria-current") == (1 if stem != "profile" else 0)
+        assert "Release <b>R &amp; D</b>" in text
+        assert "some states only: DE" in text
+        titles.add(text[text.index("<title>") : text.index("</title>")])
+        for part in ("head", "body", "main", "nav", "header", "footer", "html"):
+            assert text.count(f"</{part}>") == 1, (stem, part)
+    assert len(titles) == len(PAGES)
 
 
 @pytest.fixture(scope="module")

@@ -305,7 +305,7 @@ def test_an_explanation_recomputes_the_figure():
     assert [(s.rows_in, s.rows_out) for s in told.steps] == [(3, 2), (3, 2), (2, 1)]
     assert told.decisions[-1].outcome == "quality 1"
     zero = access.explain(cell("37", "177", 2019), year=2019, physicians_county=source, spine=universe)
-    assert (zero.recomputed, zero.decisions[0].outcome) == (0.0, "applies, the figure is 0")
+    assert (zero.recomputed, zero.decisions[0].outcome) == (0.0, "the figure is 0")
     absent = access.explain(cell("37", "001", 2019), year=2019, physicians_county=source, spine=universe)
     assert absent.recomputed is None
     assert "no count" in absent.formula

@@ -396,10 +396,10 @@ def test_the_account_names_the_rule_that_decided():
         return account.decisions[2].outcome
 
     forty = [10] * 40
-    assert rule([0] * 20 + [1] * 20, "pctl_income_20", forty).startswith("even the lowest value exceeds")
-    assert rule([0] * 10 + [1] * 10 + [2] * 20, "pctl_income_50", forty).endswith("k is even: value k")
-    assert rule([0] * 20 + [1] * 20, "pctl_income_50", forty) == "value k + 1"
-    assert rule([5] * 40, "pctl_income_80", forty) == "there is only one value"
+    assert rule([0] * 20 + [1] * 20, "pctl_income_20", forty).startswith("even the lowest income exceeds")
+    assert rule([0] * 10 + [1] * 10 + [2] * 20, "pctl_income_50", forty).endswith("k is even: income k")
+    assert rule([0] * 20 + [1] * 20, "pctl_income_50", forty) == "income 2"
+    assert rule([5] * 40, "pctl_income_80", forty) == "there is only one income"
 
 
 def test_every_key_of_a_five_year_county_is_there():

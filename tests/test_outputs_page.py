@@ -119,7 +119,7 @@ def test_a_figure_that_differs_or_is_missing_says_so():
     text = Page(as_html(told)).text
     assert "No figure" in text
     assert "Input owed. A source file this figure needs" in text
-    assert "Worked out again: missing, as stored" in text
+    assert "Worked out again: no figure, as stored" in text
     assert "Input rows" not in text
 
 

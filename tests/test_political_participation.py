@@ -416,8 +416,8 @@ def test_explanations_recompute_the_figures(whole, inputs, year):
             assert row["reason"] in account.formula
         else:
             assert account.recomputed == row["value"]
-            parts = [int(d.outcome.removeprefix("part ")) for d in account.decisions]
-            assert max(parts) == row["quality"]
+            *parts, closing = [int(d.outcome.removeprefix("quality ")) for d in account.decisions]
+            assert max(parts) == closing == row["quality"]
             assert len(parts) == (2 if row["level"] == "county" else 3)
             assert account.inputs.height == (row["n"] or 1)
 

@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+from csv import reader
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -23,6 +26,9 @@ from outputs.revisions import Summary
 from outputs.rules.report import GateFailedError
 from schemas.labels import REASONS
 
+MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE_LIKE = re.compile(rf"\d+[-/]\d+([-/]\d+)?|\d+:\d+(:\d+)?|\d+[- ]?{MONTH}|{MONTH}[- ]?\d+", re.IGNORECASE)
+"""What spreadsheets turn into a date or a time. A pair such as 0.136:0.256 stays text: hours have no decimals."""
 CODES = {"state": str, "county": str, "place": str, "geoid": str, "area": str, "geo": str}
 OWED = OwedFile("agency", "2022", "Fetch b.csv from the agency's page.", (2022,))
 INPUTS = (
@@ -240,6 +246,7 @@ def test_the_dictionary_page_tells_every_column_of_every_file(folder):
 
 def test_the_notes_say_what_a_reader_must_know(folder):
     notes = (folder / "RELEASE_NOTES.md").read_text()
+    assert "Covers a part of the nation: 2 counties and 1 city (2021) of State." in notes
     for part in ("SYNTHETIC", "What is new", "Inputs owed", "Revisions", "Checks", "do not compare"):
         assert part in notes
     assert "- agency 2022, for 2022: Fetch b.csv from the agency's page." in notes
@@ -254,11 +261,68 @@ def test_the_first_page_names_every_file_and_its_queries_run(folder):
         relative = path.relative_to(folder).as_posix()
         if path.is_file() and not relative.startswith("estimates/") and relative != "README.md":
             assert f"`{relative}`" in page, relative
-    queries = re.findall(r"^    (select .*?;)$", page, flags=re.M)
+    queries = re.findall(r"^    (select .*?;)$", page[page.index("## Queries") :], flags=re.M)
     assert len(queries) == 5
     with duckdb.connect(folder / "mobility.duckdb", read_only=True) as db:
         for query in queries:
             db.execute(query)
+
+
+def _pieces(page, heading):
+    """The indented pieces of code under a heading of the first page, run together."""
+    text = re.search(rf"^### {heading}\n(.*?)(?=^##)", page, flags=re.M | re.S)[1]
+    return "\n".join(line[4:] for line in text.splitlines() if line.startswith("    ") or not line)
+
+
+@pytest.fixture
+def page(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("program", ["pandas", "polars"])
+def test_the_python_examples_of_the_first_page_run(page, program):
+    names = {}
+    exec(_pieces(page, program), names)
+    rows = names["rows"]
+    assert len(rows) == 12  # two years: everyone from one sample; everyone and four groups from the other
+    assert set(rows["geoid"]) == {"01001"}
+    assert set(rows["metric"]) == {"share_employed"}
+    if program == "pandas":
+        assert set(names["wide"]["county"].str.len()) == {3}
+
+
+def test_the_duckdb_examples_of_the_first_page_run(page):
+    statements = [s for s in _pieces(page, "DuckDB").split(";") if s.strip()]
+    with duckdb.connect() as db:
+        parquet, text = (db.sql(s).pl() for s in statements)
+    key = ["year", "sample", "subgroup"]
+    assert parquet.height == text.height == 12
+    assert parquet.sort(key)["value"].to_list() == text.sort(key)["value"].to_list()
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+def test_the_r_example_of_the_first_page_runs(page):
+    base, readr = _pieces(page, "R").split("library(readr)")
+    assert "read_csv" in readr
+    told = base + 'cat(nrow(rows), class(rows$share_employed), unique(nchar(wide$state)), sep = " ")'
+    done = subprocess.run(["Rscript", "--vanilla", "-e", told], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 numeric 2"
+
+
+def test_a_spreadsheet_takes_no_cell_for_something_else(folder):
+    """No formula, no date and no line break in a cell; what looks like a number is one, or a code read as text."""
+    for csv in sorted(folder.rglob("*.csv")):
+        with csv.open(newline="", encoding="utf-8") as file:
+            head, *rows = list(reader(file, dialect="excel"))
+        assert {len(row) for row in rows} <= {len(head)}, csv.name
+        for column, cells in zip(head, zip(*rows, strict=True), strict=False):
+            for cell in set(cells):
+                assert "\n" not in cell, (csv.name, column)
+                assert not re.match(r"[=+@]|-(?![\d.])", cell), (csv.name, column, cell)
+                if column != "expires":
+                    assert not DATE_LIKE.fullmatch(cell), (csv.name, column, cell)
+                assert not re.fullmatch(r"0\d+", cell) or column in CODES or column == "states", (csv.name, column)
 
 
 # ---- queries --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from gate_support import BALANCE, first_row, moved, nation, set_where, small_release, with_bytes, with_long, with_wide
+from gate_support import (
+    BALANCE,
+    CONTROLS,
+    first_row,
+    moved,
+    nation,
+    set_where,
+    small_release,
+    with_bytes,
+    with_long,
+    with_wide,
+)
 
 from outputs.about import InputFile
 from outputs.revisions import REVISIONS
@@ -299,6 +310,7 @@ BREAKS = [
     ("V13.expiry", lambda c, _: replace(c, today=date(2040, 1, 1))),
     ("V13.expiry", _listed(geoid="36061", metric="rate_juv_arrest", expires="2025-12-31")),
     ("X3", lambda c, _: replace(c, balance=BALANCE.with_columns(after=pl.lit(1998.0)))),
+    ("A4", lambda c, _: replace(c, controls=CONTROLS.with_columns(weighted=pl.lit(99_899.0)))),
     ("X6", drop((pl.col("geoid") == "1372122") & (METRIC == "share_employed"))),
     ("X7", long(one("share_employed", 2018, level="place", geoid="1150000"), value=0.6)),
     ("X7.other", long(one("share_meps20_white", 2018, level="place", geoid="1150000"), value=0.6)),
@@ -472,6 +484,8 @@ def test_rules_adapt_to_what_was_asked_for(good):
     for rule_id in ("A9", "Q1", "Q3", "Q6", "Q7", "Q12", "Q13", "Q14", "V12"):
         assert ask(rule(rule_id), replace(alone, entries={"employment": good.entries["employment"]})).why
     assert ask(rule("X3"), replace(good, balance=None)).why
+    assert ask(rule("A4"), replace(good, controls=None)).why
+    assert "synthetic" in ask(rule("A4"), synthetic).why
 
 
 def test_a_rule_that_cannot_be_worked_out_is_broken(good):

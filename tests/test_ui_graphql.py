@@ -1,5 +1,6 @@
 """The pages of the Dagster UI carry what was promised: asked of its own GraphQL, on the records of the sample build."""
 
+import base64
 import json
 import sys
 
@@ -32,6 +33,7 @@ query Pages {
       ... on AssetChecks {
         checks {
           name description blocking
+          partitionStatuses { ... on AssetCheckDefaultPartitionStatuses { succeededPartitions failedPartitions } }
           executionForLatestMaterialization {
             status evaluation { success severity description metadataEntries { ...entry } }
           }
@@ -76,6 +78,12 @@ def entries(found):
     return {e["label"]: e for e in found["metadataEntries"]}
 
 
+def drawing(entry):
+    """The SVG text behind a picture of a page."""
+    assert "data:image/svg+xml;base64," in entry["mdStr"]
+    return base64.b64decode(entry["mdStr"].rpartition("base64,")[2].rstrip(")")).decode()
+
+
 def records(entry):
     return [json.loads(r) for r in entry["table"]["records"]]
 
@@ -106,8 +114,16 @@ def test_every_estimates_page_carries_what_was_promised(pages, key):
     made = entries(last)
     assert made["dagster/partition_row_count"]["intValue"] > 0
     assert records(made["preview"])
-    assert "data:image/svg+xml" in made["distribution"]["mdStr"]
-    assert sum(int(r["len"]) for r in records(made["quality"])) == made["dagster/partition_row_count"]["intValue"]
+    first = predictor.metrics[0].column if len(predictor.metrics) == 1 else ""
+    by_year = drawing(made["distribution"])
+    assert f"{first} by year" in by_year
+    made_years = {str(y) for y in predictor.years if f">{y}</text>" in by_year}
+    assert last["partition"] in made_years
+    named = drawing(made["lowest and highest"])
+    assert "lowest and highest" in named
+    assert ", NC<" in named or ", RI<" in named or ", AK<" in named
+    assert "by state" in named
+    assert sum(int(r["figures"]) for r in records(made["quality"])) == made["dagster/partition_row_count"]["intValue"]
     counts = made["dropped and unmatched"]
     assert counts.get("text") == "none" or all(r["count"].isdigit() for r in records(counts))
     assert {r["table"] for r in records(made["made from"])} >= {"spine"}
@@ -126,6 +142,11 @@ def test_every_estimates_page_carries_what_was_promised(pages, key):
         assert "rules" in run["evaluation"]["description"], name
         rules = records(entries(run["evaluation"])["rules"])
         assert all(r["what must hold"] and r["result"] in ("holds", "look at it") for r in rules)
+        # The result of each year stands on the check's own page: of the years made, none is missing or outdated.
+        kept = checks[name]["partitionStatuses"]
+        made_here = {*kept["succeededPartitions"], *kept["failedPartitions"]}
+        assert made_here >= {str(y) for y in predictor.years}, (name, kept)
+        assert not kept["failedPartitions"] or name == "plausible"
 
 
 def test_tables_and_sources_say_where_their_files_come_from(pages):

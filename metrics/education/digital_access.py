@@ -12,7 +12,7 @@ from metrics.acs_deviations import acs_deviations
 from metrics.acs_owed import owed_groups
 from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.growth import covers
 from metrics.identified_counties import MARK, by_unit
@@ -109,6 +109,7 @@ REFERENCE: Final = Reproduce(copies=True, place_quality=True)
 DEVIATIONS: Final = (
     Deviation(
         id="digital_access/copied-households",
+        scope=Scope(level="county"),
         kind="deviation",
         predictor="digital_access",
         reference=(
@@ -157,6 +158,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="digital_access/withheld-answers",
+        scope=Scope(years=(2023, None)),
         kind="kept",
         predictor="digital_access",
         reference="Households for which the agency withholds the answer on high-speed internet are left out.",
@@ -178,6 +180,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="digital_access/income-line",
+        scope=Scope(subgroup_types=("income",)),
         kind="kept",
         predictor="digital_access",
         reference="Household income is split at 50,000 dollars of the data year in all years.",

@@ -8,20 +8,16 @@ import polars as pl
 
 from metrics import acs_recodes
 from metrics.acs_deviations import acs_deviations, zero_width
-from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
-from metrics.acs_window import five_years
 from metrics.cells import EVERYBODY, Filter
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
-from metrics.growth import covers
+from metrics.five_year_share import explain_five_year_share, five_year_share
 from metrics.microdata import used_by
 from metrics.predictor import Metric, Predictor, Series
 from metrics.replication import PERSON_WEIGHTS
 from metrics.shared import ACS5_YEARS, CONNECTICUT, FIVE_YEARS, NEW_PUMAS, PUMA_MIX_2014, SAMPLING_AREAS
-from metrics.survey import ShareSpec, share_estimates
-from metrics.survey_account import explain_share
-from schemas.estimate import empty
+from metrics.survey import ShareSpec
 from schemas.labels import HOUSEHOLD_INCOME, RACE_ETHNICITY
 
 PREDICTOR = Predictor(
@@ -110,6 +106,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="preschool/income-line",
+        scope=Scope(subgroup_types=("income",)),
         kind="kept",
         predictor="preschool",
         reference="Household income is split at 50,000 dollars of the data year in all years.",
@@ -134,24 +131,9 @@ def estimate(
     (Census persons without the housing file) are missing as "input owed". No rows if an input is owed (None). Raises
     `InputError` for a child without a grade and for an unknown PUMA. Method file preschool.md, sections 4 to 6.
     """
-    if acs5_persons is None or puma_allocation is None or not covers(PREDICTOR.years, year):
-        return empty().drop("year")
-    window = five_years(acs5_persons, puma_allocation, year, by_code=reproduce.pumas_by_code)
-    areas = reproduce.allocation(window.allocation)
-    found = share_estimates(window.records, areas, [SHARE], weights=PERSON_WEIGHTS, sample="acs5")
-    found = owed_groups(found, window.records, SHARE.filters, SHARE.groupings)
-    return found.with_columns(pl.lit(window.reference_period).alias("reference_period"))
+    return five_year_share(PREDICTOR, SHARE, acs5_persons, puma_allocation, year, reproduce)
 
 
 def explain(cell: Cell, *, year: int, acs5_persons: pl.LazyFrame, puma_allocation: pl.LazyFrame) -> Explanation:
-    """The account of one figure: its PUMAs with `afact` and sums, the filters, the thresholds.
-
-    `inputs`: see `metrics.survey_account.explain_share`.
-    """
-    return explain_share(
-        cell,
-        SHARE,
-        five_years(acs5_persons, puma_allocation, year),
-        weights=PERSON_WEIGHTS,
-        tables=("acs5_persons", "puma_allocation"),
-    )
+    """The account of one figure: see `metrics.five_year_share.explain_five_year_share`."""
+    return explain_five_year_share(cell, SHARE, year=year, acs5_persons=acs5_persons, puma_allocation=puma_allocation)

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from metrics.city_names import POSTAL_DISTRICTS, listed_cities
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.districts import Districts
 from metrics.explanation import Cell, Explanation
 from metrics.learning import ENOUGH_TESTS, OURS, Reproduce, rates
@@ -124,6 +124,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="public_education/city-by-office",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="public_education",
         reference="A district belongs, as a whole, to the city in its office's address, found by its spelling.",
@@ -137,6 +138,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="public_education/averaged-bounds",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="public_education",
         reference="A city's bounds and quality are averages over its districts, weighted by students tested.",
@@ -146,6 +148,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="public_education/first-city-in-the-alphabet",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="public_education",
         reference="A school year without an office takes the first in the alphabet of the district's other cities.",

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from metrics.city_names import listed_cities, postal_city
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ROUGH_PLACES
@@ -119,6 +119,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="school_economic_diversity/city-by-address",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="school_economic_diversity",
         reference="A school belongs to the city in its address, found by its spelling.",

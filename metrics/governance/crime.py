@@ -9,7 +9,8 @@ import polars as pl
 
 from metrics import agencies as police
 from metrics.agencies import AREA, PER
-from metrics.deviation import Deviation, PublishedRow
+from metrics.agencies_deviations import former_codes, new_york, single_city, valdez_cordova
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
@@ -225,29 +226,8 @@ def explain(
 
 
 DEVIATIONS: Final = (
-    Deviation(
-        id="crime/former-county-codes",
-        kind="deviation",
-        predictor="crime",
-        reference="Leaves Oglala Lakota County and Kusilvak Census Area without agencies: the list has former codes.",
-        ours="Their agencies are found under the former codes (46113, 02270).",
-        why="The counties were renamed in 2015; their borders are the same.",
-        effect="Two counties may have figures in each year that are missing in the reference.",
-        rows=tuple(PublishedRow(year, "county", geoid) for year in YEARS for geoid in ("02158", "46102")),
-    ),
-    Deviation(
-        id="crime/single-city-of-former-county",
-        kind="deviation",
-        predictor="crime",
-        reference=(
-            "Credits agencies of Connecticut's former counties to the only listed city of the county in 2022, with "
-            "overlaps of 2020."
-        ),
-        ours="No such credit from 2022 on, when the overlaps are those of planning regions.",
-        why="Former counties are no geographies of 2022.",
-        effect="Hartford, 2022: agencies elsewhere in the former county, found neither by code nor name, do not count.",
-        rows=(PublishedRow(2022, "place", "0937000"),),
-    ),
+    former_codes("crime", YEARS),
+    single_city("crime"),
     Deviation(
         id="crime/definition-of-violent",
         kind="kept",
@@ -259,6 +239,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/fondling",
+        scope=Scope(metrics=("rate_crime_violent",)),
         kind="kept",
         predictor="crime",
         reference="Misspells fondling in its list of violent offenses, so that none is counted.",
@@ -275,26 +256,11 @@ DEVIATIONS: Final = (
         why="Published figures rest on it.",
         effect="Los Angeles, New York and San Jose in 2021, and others.",
     ),
-    Deviation(
-        id="crime/new-york",
-        kind="kept",
-        predictor="crime",
-        reference="New York City's police counts in New York County alone.",
-        ours="The same.",
-        why="The source files the agency there.",
-        effect="13,174 violent crimes per 100,000 in Manhattan in 2023; the other four boroughs are missing.",
-    ),
-    Deviation(
-        id="crime/valdez-cordova",
-        kind="kept",
-        predictor="crime",
-        reference="Agencies of the former Valdez-Cordova Census Area count in neither of its two successors.",
-        ours="The same.",
-        why="The list does not say in which of the two an agency is.",
-        effect="Chugach (02063) and Copper River (02066) are missing.",
-    ),
+    new_york("crime", "13,174 violent crimes"),
+    valdez_cordova("crime"),
     Deviation(
         id="crime/whole-agencies-in-quality",
+        scope=Scope(level="county"),
         kind="kept",
         predictor="crime",
         reference="An agency of several counties counts as a whole agency in the share of each.",
@@ -304,6 +270,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="crime/single-listed-city",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="crime",
         reference=(

@@ -49,7 +49,8 @@ PREDICTOR = Predictor(
         FIVE_YEARS,
         "These are shares of residents only; no national source counts elected officials by race and ethnicity.",
         "Every figure is graded strong, even in very small counties, where the survey's margin of error is wide.",
-        "In Bridgeport, Connecticut, the Black share falls from 32 to 20 percent in the source between 2021 and 2023.",
+        "In Bridgeport, Connecticut, the Black share falls from 32.1 to 19.5 percent in the source between 2021 and "
+        "2023.",
     ),
     breaks=((2023, CONNECTICUT),),
 )
@@ -61,6 +62,18 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "share_desc_rep_hispanic": ("hispanic",),
     "share_desc_rep_white_nonhispanic": ("white_nh",),
 }
+WHOSE: Final[dict[str, str]] = {
+    "aian_nh": "American Indian and Alaska Native, not Hispanic",
+    "asian_nh": "Asian, not Hispanic",
+    "nhpi_nh": "Pacific Islander, not Hispanic",
+    "other_race_nh": "some other race, not Hispanic",
+    "two_or_more_nh": "two or more races, not Hispanic",
+    "black_nh": "Black, not Hispanic",
+    "hispanic": "Hispanic, of any race",
+    "white_nh": "White, not Hispanic",
+    "people": "all residents",
+}
+"""The counts in words, for accounts of single figures."""
 
 
 def estimate(
@@ -133,7 +146,7 @@ def explain(
     columns = (*parts, "people")
     inputs = pl.DataFrame(
         {
-            "count": columns,
+            "whose": [WHOSE[c] for c in columns],
             "people": [row[c].first() if row.height else None for c in columns],
             "margin_of_error": [row[f"{c}_moe"].first() if row.height else None for c in columns],
             "weight": [1.0] * len(columns),

@@ -9,7 +9,8 @@ import polars as pl
 
 from metrics import agencies as police
 from metrics.agencies import AREA, FEWEST_PEOPLE, PER
-from metrics.deviation import Deviation, PublishedRow
+from metrics.agencies_deviations import former_codes, new_york, single_city, valdez_cordova
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Decision, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, NEW_YORK, NIBRS_CONNECTICUT, NIBRS_COVERAGE
@@ -278,6 +279,7 @@ _EVERY_GROUP: Final = tuple(group.label for group in GROUPS)
 DEVIATIONS: Final = (
     Deviation(
         id="policing/lost-ethnicity",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="deviation",
         predictor="policing",
         reference="One juvenile arrest without ethnicity makes the agency's Hispanic arrests missing, then nothing.",
@@ -288,36 +290,11 @@ DEVIATIONS: Final = (
             "in the reference, against 17 percent for White juveniles."
         ),
     ),
-    Deviation(
-        id="policing/former-county-codes",
-        kind="deviation",
-        predictor="policing",
-        reference="Leaves Oglala Lakota County and Kusilvak Census Area without agencies: the list has former codes.",
-        ours="Their agencies are found under the former codes (46113, 02270).",
-        why="The counties were renamed in 2015; their borders are the same.",
-        effect="Two counties may have figures in each year that are missing in the reference.",
-        rows=tuple(
-            PublishedRow(year, "county", geoid, label)
-            for year in YEARS
-            for geoid in ("02158", "46102")
-            for label in _EVERY_GROUP
-        ),
-    ),
-    Deviation(
-        id="policing/single-city-of-former-county",
-        kind="deviation",
-        predictor="policing",
-        reference=(
-            "Credits agencies of Connecticut's former counties to the only listed city of the county in 2022, with "
-            "overlaps of 2020."
-        ),
-        ours="No such credit from 2022 on, when the overlaps are those of planning regions.",
-        why="Former counties are no geographies of 2022.",
-        effect="Hartford, 2022: agencies elsewhere in the former county, found neither by code nor name, do not count.",
-        rows=tuple(PublishedRow(2022, "place", "0937000", label) for label in _EVERY_GROUP),
-    ),
+    former_codes("policing", YEARS, _EVERY_GROUP),
+    single_city("policing", _EVERY_GROUP),
     Deviation(
         id="policing/other-races",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="policing",
         reference="Divides arrests of Asian, Pacific Islander and American Indian juveniles by residents of all other "
@@ -328,6 +305,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="policing/small-groups",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="policing",
         reference="Gives a rate for every group of 30 juveniles, with the quality of the whole area.",
@@ -335,24 +313,8 @@ DEVIATIONS: Final = (
         why="Published figures rest on it.",
         effect="Rates of up to 248,207 per 100,000 (Black juveniles, 2023).",
     ),
-    Deviation(
-        id="policing/new-york",
-        kind="kept",
-        predictor="policing",
-        reference="New York City's police counts in New York County alone.",
-        ours="The same.",
-        why="The source files the agency there.",
-        effect="7,515 arrests per 100,000 in Manhattan in 2023; the other four boroughs are missing.",
-    ),
-    Deviation(
-        id="policing/valdez-cordova",
-        kind="kept",
-        predictor="policing",
-        reference="Agencies of the former Valdez-Cordova Census Area count in neither of its two successors.",
-        ours="The same.",
-        why="The list does not say in which of the two an agency is.",
-        effect="Chugach (02063) and Copper River (02066) are missing.",
-    ),
+    new_york("policing", "7,515 arrests"),
+    valdez_cordova("policing"),
     Deviation(
         id="policing/state-police",
         kind="kept",

@@ -7,8 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from metrics.deviation import Deviation, PublishedRow
-from metrics.explanation import Cell, Decision, Explanation, Step
+from metrics.deviation import Deviation, PublishedRow, Scope
+from metrics.explanation import Cell, Decision, Explanation, Step, weakest
 from metrics.predictor import Metric, Predictor, Series
 from metrics.tracts import AREA, Z90, quotient
 from schemas.estimate import empty
@@ -285,23 +285,29 @@ def _decisions(cell: Cell, inputs: pl.DataFrame, row: dict[str, float], year: in
     found = [_graded("coefficient of variation of the citizens of voting age", row["cv"], CV_BOUNDS)]
     if cell.level == "county":
         elsewhere = float(inputs["votes_elsewhere"].sum())
-        outcome = "part 3" if elsewhere else "part 1"
-        return (*found, Decision("votes that a part of the county counts apart", elsewhere, "none", outcome))
+        outcome = "quality 3" if elsewhere else "quality 1"
+        rule = "none -> 1, else 3 (they are missing in the county's votes)"
+        return weakest(*found, Decision("votes that a part of the county counts apart", elsewhere, rule, outcome))
     taken, share = inputs["votes_taken"], inputs["share_land"]
     total = float(taken.sum())
     messiness = float((taken * (0.5 - (share - 0.5).abs())).sum()) / total if total else None
     found.append(_graded("messiness: how far precincts are cut by the place's limits", messiness, MESSINESS_BOUNDS))
     estimated = cell.state in ESTIMATED_PRECINCTS.get(year, ())
     found.append(
-        Decision("precinct results are estimates", float(estimated), "0 (no)", "part 3" if estimated else "part 1")
+        Decision(
+            "precinct results are estimates (1 yes, 0 no)",
+            float(estimated),
+            "no -> 1, yes -> 3",
+            "quality 3" if estimated else "quality 1",
+        )
     )
-    return tuple(found)
+    return weakest(*found)
 
 
 def _graded(name: str, figure: float | None, bounds: tuple[float, float]) -> Decision:
     quality = 3 if figure is None or figure >= bounds[1] else 2 if figure >= bounds[0] else 1
     return Decision(
-        name, figure, f"below {bounds[0]} is quality 1, below {bounds[1]} quality 2, else 3", f"part {quality}"
+        name, figure, f"below {bounds[0]} is quality 1, below {bounds[1]} quality 2, else 3", f"quality {quality}"
     )
 
 
@@ -311,6 +317,7 @@ KALAWAO: Final = "15005"
 DEVIATIONS: Final = (
     Deviation(
         id="political_participation/citizens-of-the-wrong-years",
+        scope=Scope(level="place", years=(2016, 2016)),
         kind="deviation",
         predictor="political_participation",
         reference="Divides the places' votes of 2016 by the citizens of 2016-2020.",
@@ -320,6 +327,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="political_participation/votes-over-water",
+        scope=Scope(level="place"),
         kind="deviation",
         predictor="political_participation",
         reference="Spreads a precinct's votes over its whole area; what falls on water is lost to the place.",
@@ -332,6 +340,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="political_participation/precincts-of-the-own-state",
+        scope=Scope(level="place"),
         kind="deviation",
         predictor="political_participation",
         reference="Lays the precincts of all states over all places.",
@@ -361,6 +370,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="political_participation/alaska",
+        scope=Scope(level="county", states=("02",)),
         kind="kept",
         predictor="political_participation",
         reference="Has no figures for the counties of Alaska, which reports by election district.",

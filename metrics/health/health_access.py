@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series, Substitute
 from schemas.estimate import empty
@@ -86,6 +86,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="health_access/population-2021",
+        scope=Scope(years=(2021, 2021)),
         kind="deviation",
         predictor="health_access",
         reference="Divides the population of 2021 as a later edition of the estimates revised it.",
@@ -302,10 +303,14 @@ def _explain(cell: Cell, year: int, physicians: pl.LazyFrame, spine: pl.LazyFram
         formula = f"{people:,} people / {number:,} physicians = {people / number:.4f}, rounded to {value:.0f}"
     decisions = [
         Decision(
-            "few people without a physician",
+            "residents",
             None if people is None else float(people),
-            f"no physician, at most {SMALL:,} people",
-            "applies, the figure is 0" if number == 0 and value == 0 else "does not apply",
+            f"asked only where no physician is counted: up to {SMALL:,} people -> 0 and quality 3, above -> no figure",
+            "the figure is 0"
+            if number == 0 and value == 0
+            else "no figure"
+            if number == 0
+            else "not asked: there are physicians",
         )
     ]
     if value is not None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, WONDER_CONNECTICUT
@@ -114,6 +114,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="neonatal_health/connecticut",
+        scope=Scope(years=(2022, None), states=("09",)),
         kind="kept",
         predictor="neonatal_health",
         reference="Leaves Connecticut missing in 2022 and 2023, by a list of years.",

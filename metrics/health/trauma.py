@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.health.poisson import bounds
 from metrics.predictor import Metric, Predictor, Series, Substitute
@@ -85,6 +85,7 @@ _FIGURES: Final = ("rate", "lb", "ub", "se", "deaths", "population", "deaths_mar
 DEVIATIONS: Final = (
     Deviation(
         id="trauma/pool-of-four-years",
+        scope=Scope(years=(2021, 2021)),
         kind="kept",
         predictor="trauma",
         reference="The data year 2021 pools 2018 to 2021, all others five years.",
@@ -94,6 +95,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="trauma/one-rate-for-two-areas",
+        scope=Scope(years=(2020, None), states=("02",)),
         kind="kept",
         predictor="trauma",
         reference="Gives Chugach (02063) and Copper River (02066) the rate of Valdez-Cordova (02261), graded weak.",
@@ -123,6 +125,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="trauma/connecticut",
+        scope=Scope(years=(2022, None), states=("09",)),
         kind="kept",
         predictor="trauma",
         reference="Leaves Connecticut's planning regions missing in 2022 and 2023.",

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from metrics import tracts as tract_figures
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import ACS5_YEARS, CONNECTICUT, FIVE_YEARS, NEW_TRACTS
@@ -223,6 +223,7 @@ def explain(
 DEVIATIONS: Final = (
     Deviation(
         id="economic_inclusion/place-standard-error",
+        scope=Scope(level="place"),
         kind="deviation",
         predictor="economic_inclusion",
         reference="Takes the margin of error of a place's number of poor people for its standard error.",
@@ -260,6 +261,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="economic_inclusion/overlapping-races",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="economic_inclusion",
         reference="Black and other races include people of Hispanic origin, so that the subgroups overlap.",
@@ -269,6 +271,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="economic_inclusion/squared-margins-by-factor",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="economic_inclusion",
         reference="Multiplies a tract's squared margin of error by its factor for the place, not by its square.",

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.homeless_account import account
 from metrics.homeless_counts import AREA, OURS, Switches, areas
@@ -80,6 +80,7 @@ PREDICTOR = Predictor(
 DEVIATIONS: Final = (
     Deviation(
         id="homelessness/enrollment-codes",
+        scope=Scope(subgroup_types=("race-ethnicity",), metrics=("share_",)),
         kind="deviation",
         predictor="homelessness",
         reference="Adds the codes for missing enrollment of a group (-1, -2, -3) to the students enrolled.",
@@ -89,6 +90,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="homelessness/count-without-enrollment",
+        scope=Scope(years=(2019, None), subgroup_types=("race-ethnicity",), metrics=("count_",)),
         kind="deviation",
         predictor="homelessness",
         reference="A county whose districts enroll nobody of a group keeps the group's count, without a quality.",
@@ -113,6 +115,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="homelessness/other-of-one",
+        scope=Scope(subgroup_types=("race-ethnicity",)),
         kind="kept",
         predictor="homelessness",
         reference=(
@@ -125,6 +128,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="homelessness/mailing-city",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="homelessness",
         reference="A district counts as a whole in the city that the address of its office names.",

@@ -14,7 +14,7 @@ from metrics.affordable_homes import COLUMNS, GROUPS, LEVELS, Tally, tally
 from metrics.allocation import SCALE, without_former_pumas
 from metrics.areas import GEO_KEY, PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows, sampled
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.income_limits import LIMITS, area_limits
 from metrics.predictor import Metric, Predictor, Series
@@ -148,6 +148,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="housing_affordability/place-flags",
+        scope=Scope(level="place", years=(None, 2021)),
         kind="deviation",
         predictor="housing_affordability",
         reference="Takes the share of a city in its PUMAs from factors worked out for its code across all states.",
@@ -184,6 +185,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="housing_affordability/mean-of-towns",
+        scope=Scope(level="county", states=("09", "23", "25", "33", "36", "44", "50")),
         kind="kept",
         predictor="housing_affordability",
         reference="A New England county's limit is the plain mean of its towns', whatever their size.",

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from metrics import tracts as tract_figures
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, FIVE_YEARS, NEW_TRACTS
@@ -58,8 +58,8 @@ PREDICTOR = Predictor(
         "together; people of these races are not counted as exposed to one another.",
         "A group that is a large part of the population has a low value almost by definition.",
         "No figure where 30 or fewer people of the group live.",
-        "In Bridgeport, Connecticut, the Black share of residents falls from 32 to 19 percent in the source between "
-        "2021 and 2023.",
+        "In Bridgeport, Connecticut, the Black share of residents falls from 32.1 to 19.5 percent in the source "
+        "between 2021 and 2023.",
     ),
     breaks=((2021, NEW_TRACTS), (2023, CONNECTICUT)),
 )
@@ -213,6 +213,7 @@ _NOT_IN_OLDER_FILE: Final = (
 DEVIATIONS: Final = (
     Deviation(
         id="racial_diversity/older-city-file",
+        scope=Scope(level="place", years=(2016, 2018)),
         kind="deviation",
         predictor="racial_diversity",
         reference="The combined place file takes an older edition of the metric's city file, made with other factors.",

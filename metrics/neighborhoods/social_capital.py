@@ -10,7 +10,7 @@ import polars as pl
 from metrics import associations, connectedness
 from metrics.associations import UNIT, allocation_quality, rate
 from metrics.connectedness import place_quality
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT
@@ -103,6 +103,7 @@ OURS: Final = Switches()
 DEVIATIONS: Final = (
     Deviation(
         id="social_capital/city-doubled",
+        scope=Scope(level="place", metrics=("count_",)),
         kind="deviation",
         predictor="social_capital",
         reference=(
@@ -138,6 +139,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="social_capital/withheld-cells",
+        scope=Scope(years=(2017, None), metrics=("count_",)),
         kind="kept",
         predictor="social_capital",
         reference="Adds up the cells that are published; from 2017 on those of fewer than three are not.",
@@ -147,6 +149,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="social_capital/zip-codes",
+        scope=Scope(level="place", metrics=("count_",)),
         kind="kept",
         predictor="social_capital",
         reference="Takes ZIP codes for ZIP areas of the same digits; post-office-box ZIP codes have none and are lost.",
@@ -182,6 +185,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="social_capital/area-weights",
+        scope=Scope(level="place", metrics=("share_",)),
         kind="kept",
         predictor="social_capital",
         reference="City connectedness weighs ZIP areas by the part of their land and water inside, not by people.",

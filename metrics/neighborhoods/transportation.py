@@ -8,8 +8,8 @@ from typing import Final
 import polars as pl
 
 from metrics import tracts as tract_figures
-from metrics.deviation import Deviation, PublishedRow
-from metrics.explanation import Cell, Decision, Explanation, Step
+from metrics.deviation import Deviation, PublishedRow, Scope
+from metrics.explanation import Cell, Decision, Explanation, Step, weakest
 from metrics.predictor import Metric, Predictor, Series
 from metrics.shared import CONNECTICUT, NEW_TRACTS
 from metrics.tract_account import members_of
@@ -324,9 +324,10 @@ def explain(
     if row["value"] is not None:
         percent = counted.select((pl.col("weight") * pl.col(column)).implode().list.sum()).item()
         value = float(percent) / (100 * weight)
+    top = "" if value is None else f" {value * weight / SCALE:,.2f}"
     result = f"no figure ({row['reason']})" if value is None else f"{value:.6f}"
     return Explanation(
-        formula=f"sum of households x share of the tract / {weight / SCALE:,.4f} households = {result}",
+        formula=f"sum of households x share of the tract{top} / {weight / SCALE:,.4f} households = {result}",
         recomputed=value,
         inputs=inputs,
         tables=(*TABLES, *(() if cell.level == "county" else ("tract_place",))),
@@ -362,15 +363,20 @@ def _decisions(cell: Cell, members: pl.DataFrame, income: pl.DataFrame) -> tuple
         match = float((members["share"].to_numpy() > MOSTLY).mean())
         quality = 1 if match >= 0.5 else 2
         found.append(
-            Decision("tracts mostly inside the place", match, "half or more is quality 1, else 2", f"part {quality}")
+            Decision(
+                "share of the tracts that lie mostly inside the place",
+                match,
+                "half or more is quality 1, else 2",
+                f"quality {quality}",
+            )
         )
-    return tuple(found)
+    return weakest(*found)
 
 
 def _graded(name: str, cv: float | None, bounds: tuple[float, float]) -> Decision:
     first, second = bounds
     quality = 3 if cv is None or cv >= second else 2 if cv >= first else 1
-    return Decision(name, cv, f"below {first} is quality 1, below {second} quality 2, else 3", f"part {quality}")
+    return Decision(name, cv, f"below {first} is quality 1, below {second} quality 2, else 3", f"quality {quality}")
 
 
 _CONNECTICUT_PLACES: Final = ("08000", "18430", "37000", "52000", "55990", "73000", "80000")
@@ -409,6 +415,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="transportation/places-missing-tracts-share",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="transportation",
         reference="The part of a place's tracts that lie mostly inside it is counted by tracts, not by households.",
@@ -418,6 +425,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="transportation/place-margins-of-whole-tracts",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="transportation",
         reference="A place takes its share of a tract's housing units, but the whole of their margin of error.",
@@ -436,6 +444,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="transportation/income-of-the-whole-area",
+        scope=Scope(subgroup_types=("race-share",)),
         kind="kept",
         predictor="transportation",
         reference="The income part of the quality is that of the whole area, also for kinds of neighborhoods.",

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from schemas.debt import ANY_DEBT, COLOR, MEDICAL, WHITE_SHARE
@@ -134,6 +134,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="financial_security/city-concept",
+        scope=Scope(level="place"),
         kind="kept",
         predictor="financial_security",
         reference="City figures measure derogatory debt (charge-offs and more), under the name of debt in collections.",
@@ -143,6 +144,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="financial_security/neighborhood-thresholds",
+        scope=Scope(subgroup_types=("race-share",)),
         kind="kept",
         predictor="financial_security",
         reference=(

@@ -11,7 +11,7 @@ import polars as pl
 from metrics.allocation import without_former_pumas
 from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Grouping, rows
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation
 from metrics.home_values import AGE, COLUMNS, RACES, Pooled, holdings
 from metrics.home_values_account import decisions, formula, notes, recomputed, steps
@@ -118,6 +118,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="housing_wealth/place-flags",
+        scope=Scope(level="place"),
         kind="deviation",
         predictor="housing_wealth",
         reference=(
@@ -133,6 +134,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="housing_wealth/identified-counties",
+        scope=Scope(level="county"),
         kind="deviation",
         predictor="housing_wealth",
         reference=(

@@ -13,7 +13,7 @@ from metrics.acs_owed import owed_groups
 from metrics.acs_reference import OURS, Reproduce
 from metrics.acs_window import of_sample
 from metrics.cells import EVERYBODY
-from metrics.deviation import Deviation
+from metrics.deviation import Deviation, Scope
 from metrics.explanation import Cell, Explanation
 from metrics.growth import covers
 from metrics.microdata import used_by
@@ -185,6 +185,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="income/gender",
+        scope=Scope(subgroup_types=("gender",)),
         kind="kept",
         predictor="income",
         reference="Percentiles by the householder's gender are worked out but stand in no published group file.",

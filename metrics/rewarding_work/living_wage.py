@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from metrics.deviation import Deviation, PublishedRow
+from metrics.deviation import Deviation, PublishedRow, Scope
 from metrics.explanation import Cell, Decision, Explanation, Step
 from metrics.predictor import Metric, Predictor, Series
 from metrics.wages import (
@@ -82,6 +82,7 @@ PREDICTOR = Predictor(
 DEVIATIONS: Final = (
     Deviation(
         id="living_wage/industry-dollars",
+        scope=Scope(years=(None, 2021)),
         kind="deviation",
         predictor="living_wage",
         reference="The industry file divides by the living wage in the dollars of its edition, not of the data year.",
@@ -94,6 +95,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="living_wage/cpi-2022",
+        scope=Scope(years=(2021, 2021)),
         kind="deviation",
         predictor="living_wage",
         reference="Takes the average of the first half of 2022 (288.347) for consumer prices of 2022.",
@@ -141,6 +143,7 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         id="living_wage/mean-of-means",
+        scope=Scope(subgroup_types=("industry",)),
         kind="kept",
         predictor="living_wage",
         reference="The pay of a group of industries or owners is the plain mean of its parts' average pay.",
@@ -280,11 +283,12 @@ def _on_list(what: str, table: pl.LazyFrame, counties: pl.DataFrame) -> Step:
 
 def _formula(parts: pl.DataFrame, wage: pl.DataFrame, ratio: float | None) -> str:
     pays = [f"{pay:,.2f}" if pay is not None else "no pay" for pay in parts["weekly_wage"]]
-    top = {0: "no wage cell", 1: "".join(pays)}.get(len(pays), f"mean of ({'; '.join(pays)})")
+    top = f"weekly pay {pays[0]}" if len(pays) == 1 else f"mean of the weekly pays ({'; '.join(pays)})"
+    top = top if pays else "no wage cell"
     bottom = "no living wage"
     if wage.height:
         hourly, factor = wage.select("hourly_wage", "factor").row(0)
-        bottom = f"({HOURS_PER_WEEK} x {hourly:.2f} x {factor:.6f})"
+        bottom = f"({HOURS_PER_WEEK} hours x {hourly:.2f} living wage x {factor:.6f} change of prices)"
     return f"{top} / {bottom} = {'missing' if ratio is None else f'{ratio:.7g}'}"
 
 

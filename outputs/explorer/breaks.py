@@ -1,37 +1,20 @@
 """Breaks in comparability, as the explorer marks them on time series and heeds them in its verdicts.
 
-They are those of the release's table `comparability`. Three things are added that its columns do not hold: whom a break
-concerns (some states, some families of groups), whether it only describes the samples, and whether it is about the
-survey's sampling areas.
+They are the rows of the release's table `comparability` about figures of different years.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from metrics.connecticut import STATE as CONNECTICUT
 from metrics.predictor import Entry
 from outputs.comparability import comparability
 from schemas.labels import Level
 
 Kind = Literal["definition", "source", "geography", "index", "sampling areas", "note"]
-NEW_YORK: Final = "36"
-
-SAMPLING_AREAS: Final = "The survey's sampling areas follow"
-STATES: Final[dict[str, tuple[str, ...]]] = {
-    "Connecticut": (CONNECTICUT,),
-    "The source lists Connecticut's former counties": (CONNECTICUT,),
-    "In Bridgeport, Connecticut": (CONNECTICUT,),
-    "All of New York State is missing": (NEW_YORK,),
-}
-"""Beginning of a text -> the states that it concerns."""
-GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "The line between the income groups": ("income",),
-    "Figures by race and ethnicity begin": ("race-ethnicity",),
-}
-"""Beginning of a text -> the families of groups that it concerns."""
+CARE: Final = "with care"
 
 
 @dataclass(frozen=True)
@@ -40,7 +23,8 @@ class Break:
 
     `level`, `sample`, `states` (codes) and `groups` (families) limit it; None means all. Kind "sampling areas" is a
     note where both figures are Strong or Marginal, and a break otherwise: such figures come from areas whose borders
-    hardly moved. Kind "note" is never a break: it tells of samples that share years, which a verdict allows for.
+    hardly moved. Kind "note" is never a break: it tells what else a difference from figures of the years `last` to
+    `year` may reflect.
     """
 
     last: int
@@ -57,28 +41,27 @@ class Break:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-def _concerned(text: str, listed: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
-    return next((whom for beginning, whom in listed.items() if text.startswith(beginning)), None)
+def _words(cell: str | None) -> tuple[str, ...] | None:
+    return None if cell is None else tuple(cell.split(" "))
 
 
 def breaks_of(entry: Entry, metric: str) -> Iterator[Break]:
-    """The breaks across years of a metric, by year."""
+    """The breaks and notes of a metric that concern figures of different years, by year.
+
+    What the samples of a survey share is left to the verdict, which allows for it.
+    """
     table = comparability({entry.predictor.key: entry})
     for row in table.iter_rows(named=True):
-        if row["metric"] != metric or row["scope"] != "across years":
+        care = row["scope"] == CARE
+        if row["metric"] != metric or row["scope"] not in ("across years", CARE) or (care and row["kind"] == "sample"):
             continue
-        text, kind = row["text"], row["kind"]
-        if text.startswith(SAMPLING_AREAS):
-            kind = "sampling areas"
-        elif kind == "sample":
-            kind = "note"
         yield Break(
             row["from_year"],
             row["to_year"],
-            kind,
-            text,
+            "note" if care else row["kind"],
+            row["text"],
             row["level"],
             row["sample"],
-            _concerned(text, STATES),
-            _concerned(text, GROUPS),
+            _words(row["states"]),
+            _words(row["subgroup_types"]),
         )

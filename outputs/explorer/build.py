@@ -26,6 +26,9 @@ from schemas.labels import LEVELS, Level
 
 EXPLORER: Final = "explorer"
 SITE: Final = Path(__file__).parent / "site"
+FRAME: Final = "frame.html"
+PAGES: Final = {"index": "compare", "country": "country", "profile": "profile", "about": "about"}
+"""File of a page -> its name in styles and scripts."""
 LONG_FILE: Final = "estimates.parquet"
 
 
@@ -113,7 +116,8 @@ def write_explorer(
 
 def write_pages(site: Path, facts: Mapping[str, Any]) -> None:
     """Copy the pages, scripts and libraries; every page says which release it shows, and if its figures are made up."""
-    shutil.copytree(SITE, site, dirs_exist_ok=True)
+    shutil.copytree(SITE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns(FRAME))
+    frame = (SITE / FRAME).read_text(encoding="utf-8")
     banners = []
     if facts["synthetic"]:
         banners.append(f'<p class="synthetic" role="note">{html.escape(facts["notice"] or SYNTHETIC_NOTICE)}</p>')
@@ -121,11 +125,31 @@ def write_pages(site: Path, facts: Mapping[str, Any]) -> None:
         some = ", ".join(POSTAL.get(code, code) for code in facts["states"])
         banners.append(f'<p class="partial" role="note">This release covers some states only: {some}.</p>')
     for page in sorted(site.glob("*.html")):
-        text = page.read_text(encoding="utf-8")
+        text = _framed(frame, page)
         if facts["synthetic"]:
             text = text.replace("<title>", "<title>SYNTHETIC · ")
         text = text.replace("<!--notice-->", "".join(banners)).replace("<!--release-->", html.escape(facts["release"]))
         page.write_text(text, encoding="utf-8")
+
+
+def _framed(frame: str, page: Path) -> str:
+    """A whole page: the frame that all pages share, with the page's own title, head and content put in.
+
+    A page's file has its title in a comment on the first line, its part of the head, a line `<!--main-->`, its content.
+    """
+    title, rest = page.read_text(encoding="utf-8").split("\n", 1)
+    head, main = rest.split("<!--main-->\n")
+    own = f'<a href="{page.name}"'
+    parts = {
+        own: f'{own} aria-current="page"',  # before the content, whose links stay as they are
+        "<!--title-->": html.escape(title.removeprefix("<!--title: ").removesuffix("-->")),
+        "<!--page-->": PAGES[page.stem],
+        "<!--head-->\n": head,
+        "<!--main-->\n": main,
+    }
+    for place, part in parts.items():
+        frame = frame.replace(place, part)
+    return frame
 
 
 def _facts(path: Path, meta: ReleaseMeta) -> dict[str, Any]:

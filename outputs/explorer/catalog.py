@@ -10,7 +10,7 @@ from outputs.about import ReleaseMeta
 from outputs.explorer import peers
 from outputs.explorer.breaks import breaks_of
 from outputs.explorer.layout import Block
-from schemas.labels import QUALITY_WORDS, REASONS, SAMPLES
+from schemas.labels import QUALITY_MEANING, QUALITY_WORDS, REASONS, SAMPLES
 
 KINDS: Final[dict[str, str]] = {
     "all": "Everyone",
@@ -23,11 +23,6 @@ KINDS: Final[dict[str, str]] = {
     "disability": "Disability",
     "industry": "Industry",
     "mothers-education": "Mother's education",
-}
-QUALITY_MEANING: Final[dict[int, str]] = {
-    1: "No substantial concern with errors of measurement, gaps, sample size or precision.",
-    2: "Limited issues. Fine to look at; check before you act on it.",
-    3: "Serious issues. A community should not act on this figure alone.",
 }
 MEDIANS: Final = (
     "Medians are weighted by population: half of the people live in places with a figure at or below it. A median is "

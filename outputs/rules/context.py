@@ -112,8 +112,9 @@ class ReleaseContext:
 
     `long` is the long file as written, `raw` the estimates before suppression. `spines` maps a year to its geographies.
     `stale` lists predictor and year of figures that were not made again from the present inputs; `balance` has the
-    weight of the survey before and after allocation by state (columns year, table, state, before, after), None where it
-    is not at hand. `today` decides whether a suppression has expired.
+    weight of the survey before and after allocation by state (columns year, table, state, before, after), and
+    `controls` its people beside the published totals (year, table, state, weighted, control); each is None where it is
+    not at hand. `today` decides whether a suppression has expired.
     """
 
     folder: Path
@@ -130,6 +131,7 @@ class ReleaseContext:
     before: Before | None = None
     stale: tuple[tuple[str, int], ...] = ()
     balance: pl.DataFrame | None = None
+    controls: pl.DataFrame | None = None
     columns_of: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property

@@ -6,8 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from outputs.calibration import pairs_list
 from outputs.files import GEOID
+from outputs.pairs import agrees, side_by_side
 from outputs.rules.context import ReleaseContext, WideFile, table
 from outputs.rules.rule import Rule, Verdict, found, holds, not_applicable
 from schemas.estimate import KEY
@@ -271,33 +271,21 @@ def coterminous(context: ReleaseContext, *, block: bool) -> Verdict:
     """X7: a city that is its own county has the county's figure, within the tolerance of the metric."""
     tolerance = table("parity", tolerance=pl.Float64)
     strict = tolerance.filter(pl.col("severity") == "block").drop("severity", "why")
-    pairs = pairs_list().select("place", "county")
-    shown = (
-        context.long.filter((pl.col("subgroup_type") == "all") & pl.col("value").is_not_null())
-        .filter(pl.col("geoid").is_in([*pairs["place"].to_list(), *pairs["county"].to_list()]))
-        .select("year", "level", "geoid", "name", "metric", "sample", "value")
-        .collect()
-    )
-    cities = shown.filter(pl.col("level") == "place").join(pairs, left_on="geoid", right_on="place", how="inner")
-    counties = shown.filter(pl.col("level") == "county").select("year", "geoid", "metric", "sample", "value")
-    both = cities.join(
-        counties.rename({"geoid": "county", "value": "of_the_county"}),
-        on=["year", "county", "metric", "sample"],
-        how="inner",
-        validate="1:1",
-    )
+    everyone = context.long.filter(pl.col("subgroup_type") == "all")
+    both = side_by_side(everyone).drop_nulls("difference")
     if block:
         both = both.join(strict, on="metric", how="inner", validate="m:1")
     else:
         both = both.join(strict, on="metric", how="anti").with_columns(pl.lit(0.01).alias("tolerance"))
     if both.is_empty():
         return not_applicable("no city that is its own county has both figures in this release")
-    scale = pl.max_horizontal(pl.col("value").abs(), pl.col("of_the_county").abs())
-    apart = ((pl.col("value") - pl.col("of_the_county")).abs() / scale).fill_nan(0.0)
-    rows = both.with_columns(apart.alias("difference")).filter(pl.col("difference") > pl.col("tolerance"))
+    rows = both.filter(~agrees(pl.col("tolerance")))
     return found(
-        rows.sort("difference", "metric", "year", descending=[True, False, False]).select(
-            "year", pl.col("geoid").alias("place"), "county", "name", "metric", "value", "of_the_county", "difference"
+        rows.sort(pl.col("relative").abs(), "metric", "year", descending=[True, False, False], nulls_last=False).select(
+            *("year", "place", "county", "name", "metric"),
+            pl.col("place_value").alias("value"),
+            pl.col("county_value").alias("of_the_county"),
+            pl.col("relative").alias("difference"),
         ),
         note=f"{both.height} pairs of figures compared",
     )
@@ -325,8 +313,9 @@ RULES: Final = (
     Rule("G8", "The year is a whole number in every row, and a year of the release", "block",
          "connectedness file: 126 rows without a year", "rows that belong to no year", check=years_are_whole),
     Rule("G9", "Joins declare their cardinality; unmatched rows are counted", "block", "#358 #348 #299 9ab8949",
-         "rows multiplied or lost in a join", where="code",
-         place="`validate=` on joins; counts in the accounts of tables; rules G1, G2 and S4 on the result"),
+         "rows multiplied or lost in a join", where="estimates",
+         place="codes of counties that no year knows, above 1 percent of a table's; `validate=` on joins; counts in "
+         "the accounts of tables and estimates, in both directions"),
     Rule("X6", "Places newer than a crosswalk have a figure or a reason", "block", "#454 #425 #565",
          "South Fulton and other young cities lost", check=late_places),
     Rule("X7", "A city that is its own county has the county's figure (metrics measured to agree)", "block",

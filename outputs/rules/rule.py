@@ -12,14 +12,13 @@ if TYPE_CHECKING:
     from outputs.rules.context import ReleaseContext
 
 Severity = Literal["block", "warn"]
-Where = Literal["release", "tables", "estimates", "code", "tests", "nowhere"]
+Where = Literal["release", "tables", "estimates", "code", "tests"]
 WHERE: Final[dict[Where, str]] = {
     "release": "release gate, on the finished files",
     "tables": "asset checks of the input tables and their readers",
     "estimates": "asset checks and gate of the estimates",
     "code": "the structure of the program (types, import rules, lint)",
     "tests": "the test suite",
-    "nowhere": "not asked yet",
 }
 
 

@@ -357,7 +357,7 @@ export class Card {
       ["Behind the figures", records.map(({ place, figure: f }) => `${shortName(place)}: ${d3.format(",")(f.records)} records of the source`)],
       ["Sources", predictor.sources.map((source) => [source.citation || source.title, source.licence && `Terms: ${source.licence}`].filter(Boolean).join(" "))],
       ["Notes", predictor.notes],
-      ["Comparability", this.metric.breaks.map((one) => `${one.last} and before, ${one.year} and after: ${one.text}`)],
+      ["Comparability", this.metric.breaks.map((one) => `${one.kind === "note" ? [...new Set([one.last, one.year])].join(" to ") : `${one.last} and before, ${one.year} and after`}: ${one.text}`)],
       ["Column", [`${this.name} (in the release's files), ${this.metric.unit}`]],
     ];
     return element(

@@ -45,7 +45,9 @@ export function between(breaks, a, b, place) {
   /** @type {Break[]} */ const forbid = [];
   /** @type {Break[]} */ const note = [];
   for (const one of breaks) {
-    if (a.year > one.last || b.year < one.year || (one.level && one.level !== place.level)) continue;
+    // A note is about figures of its years, a break about figures on its two sides.
+    const told = one.kind === "note" ? [a, b].some((f) => f.year >= one.last && f.year <= one.year) : a.year <= one.last && b.year >= one.year;
+    if (!told || (one.level && one.level !== place.level)) continue;
     if (one.sample && one.sample !== b.sample) continue;
     if (one.groups && !one.groups.includes(b.kind)) continue;
     if (one.states && !one.states.includes(place.state)) continue;
@@ -98,7 +100,7 @@ export function verdict(a, b, metric, breaks, place) {
     return { ...base, kind: "not-comparable", why };
   }
   const fit = (/** @type {Break} */ one) => (one.kind === "sampling areas" ? " Both figures are Strong or Marginal, so they are compared all the same." : "");
-  const notes = note.filter((one) => one.kind !== "note").map((one) => `Note, from ${one.year}: ${one.text}${fit(one)}`);
+  const notes = note.map((one) => (one.kind === "note" ? `Note: ${one.text}` : `Note, from ${one.year}: ${one.text}${fit(one)}`));
   const found = { ...base, difference, notes };
   const [first, second] = [bounds(a), bounds(b)];
   if (!first || !second) {

@@ -24,7 +24,7 @@ export interface Table {
   groups: string[];
 }
 
-/** Figures of `year` and after do not compare with those of `last` and before. */
+/** Figures of `year` and after do not compare with those of `last` and before; a note is about the years `last` to `year`. */
 export interface Break {
   last: number;
   year: number;
