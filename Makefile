@@ -39,8 +39,8 @@ unit: $(READY)  ## The test suite alone
 ui: $(READY)  ## Open the Dagster UI on loopback
 	$(BIN)/mobility ui
 
-bench: $(READY)  ## Measure speed and memory against named alternatives
-	$(BIN)/python -m benchmarks
+bench: $(READY)  ## Measure speed and memory against named alternatives (BENCH="--only survey" for one)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 torture: $(READY)  ## Kill builds a hundred times at any moment and compare what is published (about ten minutes)
 	$(BIN)/python tests/torture.py --kills 100 --timed

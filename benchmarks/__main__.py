@@ -1,8 +1,9 @@
 """`make bench`: run all benchmarks and write `benchmarks/README.md`.
 
-    python -m benchmarks [--runs 3] [--folder DIR] [--print]
+    python -m benchmarks [--runs 3] [--only survey,build] [--folder DIR] [--scale 1.0] [--print]
 
-Takes about twenty minutes. Nothing else should run meanwhile.
+The first run writes some gigabytes of national files, which `--folder` keeps for later ones. Nothing else should run
+meanwhile. With `--only` or a scale other than 1 the page is printed, not written.
 """
 
 from __future__ import annotations
@@ -17,9 +18,50 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("polars", "duckdb", "pandas", "numpy", "pyarrow", "dagster")
+NOTES: Final = ROOT / "benchmarks" / "notes.md"
+"""Targets, and what is said of those that are missed: kept by hand."""
+
+SECTIONS: Final = {
+    "survey": (
+        "Survey estimates at national size (1-year file, all counties and 486 places)",
+        '"x scan" is the wall time over that of merely scanning and summing the same columns.',
+    ),
+    "microdata": (
+        "Microdata predictors, 1-year and 5-year",
+        "From the pipeline's Parquet to estimates with bounds of all counties and 486 places. Shares are those of\n"
+        "employment, preschool and college with all subgroups.",
+    ),
+    "ipums": (
+        "Reading a national IPUMS extract",
+        'From the gzipped extract to checked Parquet; "x scan" is the wall time over that of decompressing it.',
+    ),
+    "build": (
+        "Whole builds: how cost grows",
+        "From raw files only to a release. GB is the memory of the largest process, disk what the build leaves beside\n"
+        "the raw files. Below each build stand the seconds of its steps, by kind.",
+    ),
+    "schools": (
+        "Schools at national size",
+        "Learning rates of all counties, cohorts and groups of one release, and homeless students of nine school\n"
+        "years, both from the agencies' files as they lie in the raw store.",
+    ),
+    "nibrs": (
+        "A NIBRS year",
+        "The .rds file is converted once, when it is first used; every build after that starts from its Parquet file.",
+    ),
+    "release": (
+        "A national release",
+        "Estimates of every predictor, year and subgroup for all counties and 486 places become a release; a second\n"
+        "one with one predictor revised is compared with it.",
+    ),
+}
+"""Script -> title and what is to be said of it."""
+
+SAMPLE: Final = "sample"
 
 
 def machine() -> str:
@@ -62,13 +104,24 @@ def sample_commands(runs: int) -> str:
     return "\n".join([*lines, *(f"| {what} | {statistics.median(s):.1f} | {len(s)} |" for what, s in rows)])
 
 
-def table(script: str, runs: int, folder: Path | None) -> str:
+def arguments_of(script: str, runs: int, folder: Path | None, scale: float) -> list[str]:
+    """What a script is called with. Those that measure a release of published size have no scale."""
+    own = ["--runs", str(runs)]
+    if folder is not None:
+        own += ["--folder", str(folder / script if script in ("survey", "release") else folder)]
+    if script == "survey" and scale != 1:
+        own += ["--persons", str(round(3_300_000 * scale)), "--households", str(round(1_300_000 * scale))]
+    elif script not in ("survey", "release"):
+        own += ["--scale", str(scale)]
+    return own
+
+
+def table(script: str, arguments: list[str]) -> str:
     """What one of the measuring scripts beside this one prints."""
-    own = ["--folder", str(folder / script)] if folder else []
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / f"{script}.py"), "--runs", str(runs), *own],
+        [sys.executable, str(ROOT / "benchmarks" / f"{script}.py"), *arguments],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -79,55 +132,35 @@ def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", help=f"some of {', '.join([*SECTIONS, SAMPLE])}, separated by commas")
     parser.add_argument("--folder", type=Path, help="where the national synthetic files are kept between runs")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the national size, to try the benchmarks")
     parser.add_argument("--print", action="store_true", help="print the page instead of writing it")
     options = parser.parse_args()
-    page = f"""# Benchmarks
+    everything = [*SECTIONS, SAMPLE]
+    chosen = options.only.split(",") if options.only else everything
+    if unknown := sorted(set(chosen) - set(everything)):
+        parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(everything)}")
+    parts = [
+        f"""# Benchmarks
 
 Written by `make bench`. {machine()}
 
-Each way runs in its own process, in turns with the others; figures are medians of {options.runs}. Ratios within one run
-are what counts: absolute times depend on the machine and on what else it does.
-
-## Survey estimates at national size (1-year file, all counties and 486 places)
-
-"x scan" is the wall time over that of merely scanning and summing the same columns.
-
-```
-{table("survey", options.runs, options.folder)}
-```
-
-## Schools at national size
-
-Learning rates of all counties, cohorts and groups of one release, and homeless students of nine school years, both from
-the agencies' files as they lie in the raw store.
-
-```
-{table("schools", options.runs, options.folder)}
-```
-
-## A NIBRS year
-
-The .rds file is converted once, when it is first used; every build after that starts from its Parquet file.
-
-```
-{table("nibrs", options.runs, options.folder)}
-```
-
-## A national release
-
-Estimates of every predictor, year and subgroup for all counties and 486 places become a release; a second one with one
-predictor revised is compared with it.
-
-```
-{table("release", options.runs, options.folder)}
-```
-
-## The sample
-
-{sample_commands(options.runs)}
+Each way runs in its own process, in turns with the others; figures are medians of {options.runs}, whole builds and the
+publishing of a release are measured once. Ratios within one run are what counts: absolute times depend on the machine
+and on what else it does. All files are synthetic.
 """
-    if options.print:
+    ]
+    for script in chosen:
+        if script == SAMPLE:
+            parts.append(f"## The sample\n\n{sample_commands(options.runs)}\n")
+            continue
+        title, about = SECTIONS[script]
+        arguments = arguments_of(script, options.runs, options.folder, options.scale)
+        parts.append(f"## {title}\n\n{about}\n\n```\n{table(script, arguments)}\n```\n")
+    parts.append(NOTES.read_text(encoding="utf-8"))
+    page = "\n".join(parts)
+    if options.print or options.only or options.scale != 1:
         print(page)
     else:
         (ROOT / "benchmarks" / "README.md").write_text(page, encoding="utf-8")

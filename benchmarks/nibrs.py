@@ -1,6 +1,6 @@
 """A NIBRS year of 12 million offense records, from its Parquet to the crime rates of all counties and listed places.
 
-    python benchmarks/nibrs.py [--runs 3] [--folder DIR]
+    python benchmarks/nibrs.py [--runs 3] [--folder DIR] [--scale 1.0]
 
 SYNTHETIC records of 13,000 agencies in random order. The conversion of the .rds file to Parquet happens once per file
 and is measured apart; the same table from pandas is the alternative.
@@ -27,7 +27,7 @@ AGENCIES = 13_000
 COLUMNS = ("ori", "year", "ucr_offense_code")
 
 
-def write(folder: Path) -> str:
+def write(folder: Path, scale: float = 1.0) -> str:
     """The offense segment as .rds, the tables it meets, and the list of counties and places."""
     import gzip
     import shutil
@@ -40,7 +40,7 @@ def write(folder: Path) -> str:
     from sources.geography import geographies
     from sources.nibrs import SOURCE, offense_file
 
-    rng = np.random.default_rng(11)
+    rng, count = np.random.default_rng(11), round(RECORDS * scale)
     areas = geographies(YEAR, None)
     counties = areas.filter(pl.col("level") == "county")
     at = rng.integers(0, counties.height, AGENCIES)
@@ -86,9 +86,9 @@ def write(folder: Path) -> str:
     usual = rng.pareto(1.5, AGENCIES) + 0.05
     records = pl.DataFrame(
         {
-            "ori": agencies["ori"].gather(rng.choice(AGENCIES, RECORDS, p=usual / usual.sum())),
-            "year": np.full(RECORDS, float(YEAR)),
-            "ucr_offense_code": kinds.gather(rng.integers(0, len(kinds), RECORDS)),
+            "ori": agencies["ori"].gather(rng.choice(AGENCIES, count, p=usual / usual.sum())),
+            "year": np.full(count, float(YEAR)),
+            "ucr_offense_code": kinds.gather(rng.integers(0, len(kinds), count)),
         }
     )
     target = folder / "raw" / SOURCE.key / str(YEAR) / offense_file(YEAR)
@@ -100,7 +100,7 @@ def write(folder: Path) -> str:
     plain.unlink()
     convert(folder)
     size = target.stat().st_size / 1e6
-    return f"{RECORDS:,} offense records of {AGENCIES:,} agencies ({size:,.0f} MB .rds); SYNTHETIC data"
+    return f"{count:,} offense records of {AGENCIES:,} agencies ({size:,.0f} MB .rds); SYNTHETIC data"
 
 
 def _file(folder: Path) -> tuple[RawFile, Retrieval]:

@@ -1,6 +1,6 @@
 """Learning rates of one release and homeless students of all years, at national size, from the agencies' files.
 
-    python benchmarks/schools.py [--runs 3] [--folder DIR]
+    python benchmarks/schools.py [--runs 3] [--folder DIR] [--scale 1.0]
 
 SYNTHETIC files: a Stata file of 3,141 counties, and the homeless students, directory and enrollment of 18,000 districts
 in nine school years. Alternatives: one weighted numpy fit per county, cohort and group from the same table (it leaves
@@ -30,7 +30,7 @@ DISTRICTS = 18_000
 PAGE = 10_000
 
 
-def write(folder: Path) -> str:
+def write(folder: Path, scale: float = 1.0) -> str:
     """The files of both sources, laid out as the raw store."""
     import numpy as np
     import polars as pl
@@ -52,11 +52,12 @@ def write(folder: Path) -> str:
         geographies(year, None).with_columns(population=pl.lit(100_000, pl.Int64)).write_parquet(
             folder / f"spine{year}.parquet"
         )
-    _write_districts(raw, rng)
-    return f"{scores.height:,} rows of scores, {DISTRICTS:,} districts in {len(YEARS)} school years; SYNTHETIC data"
+    districts = round(DISTRICTS * scale)
+    _write_districts(raw, rng, districts)
+    return f"{scores.height:,} rows of scores, {districts:,} districts in {len(YEARS)} school years; SYNTHETIC data"
 
 
-def _write_districts(raw: Path, rng: object) -> None:
+def _write_districts(raw: Path, rng: object, districts: int) -> None:
     """Homeless students in the form of each year, and the answers of the Education Data Portal."""
     import csv
     import io
@@ -72,11 +73,11 @@ def _write_districts(raw: Path, rng: object) -> None:
 
     assert isinstance(rng, np.random.Generator)
     counties = geographies(2018, None).filter(pl.col("level") == "county")
-    home = counties[np.sort(rng.integers(0, counties.height, DISTRICTS))]
+    home = counties[np.sort(rng.integers(0, counties.height, districts))]
     number = home.with_columns(n=pl.int_range(pl.len()).over("state") + 1)["n"]
     leaids = [f"{s}{n * 10:05d}" for s, n in zip(home["state"], number, strict=True)]
     codes = [int(s + g) for s, g in zip(home["state"], home["geo"], strict=True)]
-    sizes = rng.integers(50, 20_000, (DISTRICTS, len(RACES))) // np.array([2, 6, 5, 20, 40, 90, 30])
+    sizes = rng.integers(50, 20_000, (districts, len(RACES))) // np.array([2, 6, 5, 20, 40, 90, 30])
 
     def shown(n: int) -> str:
         return "S" if n in (1, 2) else str(n)

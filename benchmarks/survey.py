@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -440,18 +440,21 @@ def main() -> None:
             compared = "" if "scan" in name or name == ours else deviation(folder, name, ours)
             timed = f"{wall:.2f} ({best[name]:.2f})"
             print(f"{name:42}{timed:>16}{cpu:8.2f}{memory:7.2f}{wall / medians[floor][0]:8.2f}  {compared}")
-    print("-- one state, counties, against R's survey package")
-    for line in r_peer(folder):
+    print("-- against R's survey package")
+    ours = {"share": medians["this project"][0], "quantile": medians["this project (quantile)"][0]}
+    for line in r_peer(folder, ours):
         print(line)
 
 
-def r_peer(folder: Path) -> list[str]:
-    """What `benchmarks/peer_r.py` found, or why it was left out."""
+def r_peer(folder: Path, ours: Mapping[str, float]) -> list[str]:
+    """What `benchmarks/peer_r.py` found, or why it was left out; `ours` are our seconds for the nation by task."""
     sys.path.insert(0, str(ROOT))
     from benchmarks import peer_r
 
     reason = peer_r.available()
-    return [f"left out: {reason}"] if reason else peer_r.compare(folder, peer_r.run_ours)
+    if reason:
+        return [f"left out: {reason}"]
+    return [*peer_r.compare(folder, peer_r.run_ours), *peer_r.nation(folder, ours)]
 
 
 if __name__ == "__main__":

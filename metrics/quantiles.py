@@ -45,6 +45,13 @@ _COLUMN_BATCH: Final = 16
 _STACK: Final = 256
 """Matrices whose rank is worked out together."""
 
+_SUMMED: Final = 4
+"""Records of a large stratum that are added up to one row of its probes. Neighbors in the file have replicate weights
+of few patterns: so many single records may well not show a rank that sums of several show."""
+
+_RECORDS_AT_ONCE: Final = 1_000_000
+"""Records in memory with all their replicates, where ranks are worked out record by record."""
+
 Booleans = npt.NDArray[np.bool_]
 
 
@@ -276,9 +283,9 @@ class _Cells:
     def _ranks(self, people: _Records, probes: _Probes) -> Integers:
         """Rank of each cell's replicate weights.
 
-        A cell has full rank if its largest stratum has. Cells made of small strata only are looked at together, by all
-        of their records or the first of them. What that leaves open (repeated or proportional weights) is read again,
-        cell by cell.
+        A cell has full rank if its largest stratum has, which sums of its records show. Cells made of small strata only
+        are looked at together, by all of their records or the first of them. What that leaves open (repeated or
+        proportional weights) is read again, cell by cell.
         """
         ranks = np.full(self.starts.size, len(people.weights.replicates), dtype=np.int64)
         settled = probes.full()[probes.largest] & ~probes.small
@@ -291,17 +298,29 @@ class _Cells:
             settled[some] = few
             settled[some[~few]] = certainly_full_each(stack[~few])
         rest = np.flatnonzero(~settled)
-        if rest.size:
-            factor = np.zeros((rest.size, probes.kept.size + 1), dtype=np.int64)
-            pairs, lengths = self._pairs(rest)
-            factor[np.repeat(np.arange(rest.size), lengths), self.pair_stratum[pairs]] = self.factor[pairs]
-            used: Booleans = np.any(factor != 0, axis=0)
+        records_of = np.bincount(self.stratum + 1, minlength=self.areas.pumas.height * self.labels + 1)[1:]
+        for some in self._batches(rest, records_of):
+            pairs, lengths = self._pairs(some)
+            used = np.zeros(records_of.size + 1, dtype=bool)
+            used[self.pair_stratum[pairs]] = True
             chosen = used[self.stratum]
             stratum, weights = self.stratum[chosen], people.replicates_of(chosen)
-            for cell, scale in zip(rest, factor, strict=True):
-                mine = np.flatnonzero(scale[stratum])
-                ranks[cell] = rank(weights[mine] * scale[stratum[mine], None])
+            order = np.argsort(stratum, kind="stable")
+            first = np.searchsorted(stratum[order], self.pair_stratum[pairs])
+            size = records_of[self.pair_stratum[pairs]]
+            for cell, mine in zip(some, np.split(np.arange(pairs.size), np.cumsum(lengths)[:-1]), strict=True):
+                factor = np.repeat(self.factor[pairs[mine]], size[mine])
+                records = order[_ranges(first[mine], size[mine])]
+                ranks[cell] = rank(weights[records] * factor[:, None])
         return ranks
+
+    def _batches(self, cells: Integers, records_of: Integers) -> list[Integers]:
+        """The cells in parts of about as many records as may be in memory; `records_of` counts those of a stratum."""
+        if not cells.size:
+            return []
+        pairs, lengths = self._pairs(cells)
+        records = np.add.reduceat(records_of[self.pair_stratum[pairs]], np.cumsum(lengths) - lengths)
+        return np.split(cells, np.flatnonzero(np.diff(np.cumsum(records) // _RECORDS_AT_ONCE)) + 1)
 
     def _pairs(self, cells: Integers) -> tuple[Integers, Integers]:
         """Pairs of some cells, one cell after the other, and how many each has."""
@@ -459,14 +478,15 @@ class _Probes:
     """Replicate weights of as many records as settle the rank of most cells.
 
     `largest` is the stratum of each cell that has most records; `small` says that it has fewer records than there are
-    replicates. Kept are the first records of the largest strata, and all records of small cells: of stratum s,
-    `kept[s]` records from column `starts[s]` of `weights` (replicates x records). `record` is their position in the
-    universe.
+    replicates. Kept are rows of the largest strata, and of all strata of small cells: of stratum s, `kept[s]` rows from
+    column `starts[s]` of `weights` (replicates x rows). A row is a record, in a stratum of more than `PROBES` records a
+    sum of some. `record` is the position of these records in the universe, `column` the row each of them goes to.
     """
 
     largest: Integers
     small: Booleans
     record: Integers
+    column: Integers
     starts: Integers
     kept: Integers
     weights: npt.NDArray[np.integer]
@@ -486,15 +506,19 @@ class _Probes:
         used[largest] = True
         used[cells.pair_stratum[small[cells.pair_cell]]] = True
         kept = np.where(used, np.minimum(count, PROBES), 0)
-        record = order[_ranges(bounds[:-1], kept)]
+        starts = np.cumsum(kept) - kept
+        taken = np.where(used, np.minimum(count, PROBES * _SUMMED), 0)
+        record = order[_ranges(bounds[:-1], taken)]
+        column = np.repeat(starts, taken) + _ranges(np.zeros_like(taken), taken) % PROBES
         types = people.source.select(people.weights.replicates).collect_schema().dtypes()
         narrow = all(t in (pl.Int8, pl.Int16, pl.Int32) for t in types)
-        weights = np.zeros((width, record.size), dtype=np.int32 if narrow else np.int64)
-        return cls(largest, small, record, np.cumsum(kept) - kept, kept, weights)
+        weights = np.zeros((width, int(kept.sum())), dtype=np.int32 if narrow else np.int64)
+        return cls(largest, small, record, column, starts, kept, weights)
 
     def keep(self, replicate: int, weights: npt.NDArray[np.generic]) -> None:
         """Take over the records' weights of one replicate."""
-        self.weights[replicate] = weights[self.record]
+        # Floats hold these integer sums exactly.
+        self.weights[replicate] = np.bincount(self.column, weights[self.record], minlength=self.weights.shape[1])
 
     def full(self) -> Booleans:
         """Strata whose kept records settle that their rank is full."""

@@ -183,7 +183,8 @@ def _csv(table: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _sample(root: Path, world: World, layout: Layout) -> None:
+def write_sample(root: Path, world: World, layout: Layout) -> None:
+    """The person and housing zips of one sample, one of each for every state of the world."""
     sample = draw(world, layout.year, layout.span)
     persons, households = _coded(sample.persons, layout, world), _coded(sample.households, layout, world)
     persons = persons.with_columns(RT=pl.lit("P"))
@@ -214,4 +215,4 @@ def write(root: Path, world: World) -> None:
     for span, years in ((1, ONE_YEAR), (5, FIVE_YEAR)):
         for year in years:
             if year in world.years:
-                _sample(root, world, Layout(year, span))
+                write_sample(root, world, Layout(year, span))

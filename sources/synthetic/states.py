@@ -41,7 +41,8 @@ class State:
     that matter; the others are drawn between the two figures of `small`. `parts` are the stretches of places;
     `elsewhere` names places outside the project's list (code -> name), which only the crosswalks and population files
     know. `focus` is a county in which so many permille of the microdata records are drawn on top, so that it and its
-    places have figures for most groups.
+    places have figures for most groups. `zip_prefix` begins the state's ZIP codes (more prefixes follow if needed),
+    `tract_size` is about how many people a tract of each vintage has (real ones have 4,000).
     """
 
     code: str
@@ -52,10 +53,12 @@ class State:
     sample: int
     sizes: dict[str, int]
     plans: dict[int, PumaPlan]
+    zip_prefix: int
     parts: tuple[PlacePart, ...] = ()
     elsewhere: dict[str, str] = field(default_factory=dict)
     small: tuple[int, int] = (6_000, 90_000)
     focus: tuple[str, int] | None = None
+    tract_size: dict[int, int] = field(default_factory=lambda: {2010: 9_000, 2020: 8_000})
 
 
 def _codes(base: str, count: int) -> tuple[str, ...]:
@@ -117,6 +120,7 @@ ALASKA: Final = State(
     division=9,
     region=4,
     sample=900,
+    zip_prefix=995,
     sizes={
         "020": 291_000,
         "090": 95_000,
@@ -144,6 +148,7 @@ CONNECTICUT: Final = State(
     division=1,
     region=1,
     sample=3_000,
+    zip_prefix=60,
     sizes={},  # from CONNECTICUT_2020
     plans={  # by former county; the 2020 vintage comes from CONNECTICUT_2020
         2000: PumaPlan(
@@ -175,6 +180,7 @@ DELAWARE: Final = State(
     division=5,
     region=3,
     sample=1_500,
+    zip_prefix=197,
     sizes={"001": 181_000, "003": 571_000, "005": 237_000},
     plans={
         2000: PumaPlan(own={"003": _codes("001", 4)}, pooled=("00200", "00300")),
@@ -190,6 +196,7 @@ HAWAII: Final = State(
     division=9,
     region=4,
     sample=1_000,
+    zip_prefix=967,
     sizes={"001": 201_000, "003": 1_016_000, "005": 82, "007": 73_000, "009": 165_000},
     plans={
         2000: PumaPlan(own={"003": _codes("003", 4), "001": ("00100",)}, pooled=("00200",)),
@@ -206,6 +213,7 @@ NORTH_CAROLINA: Final = State(
     division=5,
     region=3,
     sample=5_000,
+    zip_prefix=270,
     sizes={
         "001": 171_000,
         "021": 269_000,
@@ -303,6 +311,7 @@ RHODE_ISLAND: Final = State(
     division=1,
     region=1,
     sample=2_000,
+    zip_prefix=28,
     sizes={"001": 50_000, "003": 170_000, "005": 85_000, "007": 660_000, "009": 130_000},
     plans={
         2000: PumaPlan(own={"007": _codes("001", 3)}, pooled=("00200", "00300", "00400")),
@@ -326,6 +335,7 @@ WYOMING: Final = State(
     division=8,
     region=4,
     sample=1_500,
+    zip_prefix=820,
     sizes={"021": 100_000, "025": 80_000},
     small=(2_400, 46_000),
     plans={

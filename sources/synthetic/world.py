@@ -32,16 +32,13 @@ FORMER: Final[dict[tuple[str, str], tuple[int, str]]] = {
     ("02", "063"): (2020, "261"),
     ("02", "066"): (2020, "261"),
     ("02", "158"): (2015, "270"),
+    ("46", "102"): (2015, "113"),
 }
 CONNECTICUT_REGIONS_SINCE: Final = 2022
 # A cut of a pool moves to a county border that is nearer than this share of a pool.
 CLOSE_PERCENT: Final = 12
 
-# People in a tract of each vintage, about (real ones have 4,000).
-TRACT_SIZE: Final = {2010: 9_000, 2020: 8_000}
 TRACTS_PER_ZCTA: Final = 3
-# First three digits of the ZIP codes of each state.
-ZIP_PREFIX: Final = {"02": 995, "09": 60, "10": 197, "15": 967, "37": 270, "44": 28, "56": 820}
 
 
 @dataclass(frozen=True)
@@ -189,7 +186,7 @@ def tracts_of(vintage: int) -> Callable[[Line], list[Span]]:
         borders = sorted({x for span in counties for x in (span.start, span.end)})
         out: list[Span] = []
         for start, end in itertools.pairwise(borders):
-            count = max(1, (end - start) // TRACT_SIZE[vintage])
+            count = max(1, (end - start) // line.state.tract_size[vintage])
             codes = tuple(tract_code(len(out) + i) for i in range(count))
             out += _even(Span(start, end, ""), codes)
         return out
@@ -205,7 +202,7 @@ def zctas_of(vintage: int) -> Callable[[Line], list[Span]]:
 
     def spans(line: Line) -> list[Span]:
         tracts = tracts_of(vintage)(line)
-        first = ZIP_PREFIX[line.state.code] * 100
+        first = line.state.zip_prefix * 100
         numbers = [first + number // TRACTS_PER_ZCTA for number in range(len(tracts))]
         return _joined([Span(t.start, t.end, f"{n:05d}") for t, n in zip(tracts, numbers, strict=True)])
 
@@ -234,16 +231,16 @@ def county_layer(year: int) -> str:
 
 
 class World:
-    """The synthetic world of one seed, seen for the data years `years`.
+    """The synthetic world of one seed, seen for the data years `years`; by default of the few states of the sample.
 
     Nothing here depends on the machine, on hash order or on the order of calls: each table draws from a generator of
     its own (`rng`), and all arithmetic on people is in integers.
     """
 
-    def __init__(self, seed: int, years: tuple[int, ...] = DATA_YEARS) -> None:
+    def __init__(self, seed: int, years: tuple[int, ...] = DATA_YEARS, states: tuple[State, ...] = STATES) -> None:
         self.seed = seed
         self.years = years
-        self.states = STATES
+        self.states = states
 
     def rng(self, *labels: str | int) -> np.random.Generator:
         """A generator for one purpose; equal labels give equal draws."""
