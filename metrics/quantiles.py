@@ -25,6 +25,7 @@ from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Filter, Grouping, rows, sampled, universe
 from metrics.replication import (
     PROBES,
+    SUMMED,
     Floats,
     Integers,
     Weights,
@@ -44,10 +45,6 @@ _COLUMN_BATCH: Final = 16
 
 _STACK: Final = 256
 """Matrices whose rank is worked out together."""
-
-_SUMMED: Final = 4
-"""Records of a large stratum that are added up to one row of its probes. Neighbors in the file have replicate weights
-of few patterns: so many single records may well not show a rank that sums of several show."""
 
 _RECORDS_AT_ONCE: Final = 1_000_000
 """Records in memory with all their replicates, where ranks are worked out record by record."""
@@ -507,7 +504,7 @@ class _Probes:
         used[cells.pair_stratum[small[cells.pair_cell]]] = True
         kept = np.where(used, np.minimum(count, PROBES), 0)
         starts = np.cumsum(kept) - kept
-        taken = np.where(used, np.minimum(count, PROBES * _SUMMED), 0)
+        taken = np.where(used, np.minimum(count, PROBES * SUMMED), 0)
         record = order[_ranges(bounds[:-1], taken)]
         column = np.repeat(starts, taken) + _ranges(np.zeros_like(taken), taken) % PROBES
         types = people.source.select(people.weights.replicates).collect_schema().dtypes()

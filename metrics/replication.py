@@ -31,6 +31,10 @@ PROBES: Final = 96
 """Rows that are enough to show a rank of 80. From about 100 rows on, linear algebra libraries start threads for each
 small matrix, which takes far longer than the work itself."""
 
+SUMMED: Final = 4
+"""Records, or sums of them, that are added up to one row of probes. Neighbors in the file have replicate weights of few
+patterns: so many single rows may well not show a rank that sums of several show."""
+
 _BATCH: Final = 20_000
 
 

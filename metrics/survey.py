@@ -22,6 +22,7 @@ from metrics.areas import PUMA_KEY, Areas
 from metrics.cells import EVERYBODY, Figures, Filter, Grouping, Sample, rows, sampled, universe
 from metrics.replication import (
     PROBES,
+    SUMMED,
     Integers,
     Weights,
     certainly_full_each,
@@ -273,9 +274,10 @@ class _Cells:
         state = state_of_puma[self.puma[mine]]
         states, first = np.unique(state, return_index=True)
         position = np.arange(mine.size) - first[np.searchsorted(states, state)]
-        few = position < PROBES
         stack = np.zeros((int(state_of_puma.max()) + 1, PROBES, self.weights.shape[1] - 1))
-        stack[state[few], position[few]] = self.weights[mine[few], 1:]
+        for turn in range(SUMMED):
+            few = position // PROBES == turn
+            stack[state[few], position[few] % PROBES] += self.weights[mine[few], 1:]
         return certainly_full_each(stack)
 
     def _records_of(self, used: npt.NDArray[np.bool_], records: pl.LazyFrame, weights: Weights) -> pl.DataFrame:
