@@ -77,12 +77,13 @@ def parse(data: bytes) -> pl.DataFrame:
         if column not in frame.columns:
             raise refuse("the column is missing.", column)
     year = r"^20\d\d$"
+    types = "|".join(SUBGROUPS)
     lawful = {
         "predictor": pl.col("predictor").str.contains(r"^[a-z_]+$"),
         "level": pl.col("level").is_null() | pl.col("level").is_in(list(LEVELS)),
         "sample": pl.col("sample").is_null() | pl.col("sample").is_in(list(SAMPLES)),
         "subgroup_types": pl.col("subgroup_types").is_null()
-        | pl.col("subgroup_types").str.split(" ").list.eval(pl.element().is_in(list(SUBGROUPS))).list.all(),
+        | pl.col("subgroup_types").str.contains(f"^({types})( ({types}))*$"),
         "states": pl.col("states").is_null() | pl.col("states").str.contains(r"^\d{2}( \d{2})*$"),
         "from_year": pl.col("from_year").str.contains(year),
         "to_year": pl.col("to_year").str.contains(year) & (pl.col("to_year") >= pl.col("from_year")),

@@ -26,6 +26,7 @@ INPUT_COLUMNS: Final[dict[str, str]] = {
     "share_of_place": "Share of the city's people who live in this ZIP code area.",
     "share_area": "Share of the precinct's area inside the city.",
     "share_land": "Share of the precinct's land inside the city.",
+    "estimated": "Whether the source says that the state's precinct results are estimates.",
     "votes_taken": "Votes of the precinct counted for the city: its votes times its share of land.",
     # Survey records
     "records": "Survey records behind the row.",

@@ -19,9 +19,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 # Asked thousands of times in a build.
 @cache
-def _root(data: str, here: Path) -> UPath:
-    root = UPath(data)
-    return UPath(here / data) if root.protocol in ("", "file") else root
+def _local_root(data: str, here: Path) -> UPath | None:
+    return UPath(here / data) if UPath(data).protocol in ("", "file") else None
 
 
 @cache
@@ -62,7 +61,7 @@ class Settings(BaseSettings):
     @property
     def data_root(self) -> UPath:
         """The data root, absolute if local."""
-        return _root(self.data, Path.cwd())
+        return _local_root(self.data, Path.cwd()) or UPath(self.data)
 
     @property
     def data_is_local(self) -> bool:
