@@ -17,6 +17,14 @@ settings.load_profile("no deadline")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name a case of file content by its argument. Packed files hold the time they were made, so that each
+    process that collects would give their bytes another name; long texts make names nobody can read or select."""
+    if isinstance(val, bytes) or (isinstance(val, str) and (len(val) > 60 or not val.isprintable())):
+        return argname
+    return None
+
+
 def _shared() -> Path | None:
     folder = Path(os.environ.get("MOBILITY_SHARED", ROOT.parent / "shared"))
     return folder if (folder / "mirror").is_dir() else None
