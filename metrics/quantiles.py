@@ -46,6 +46,9 @@ _COLUMN_BATCH: Final = 16
 _STACK: Final = 256
 """Matrices whose rank is worked out together."""
 
+_RECORDS_OF_STATES: Final = 1_500_000
+"""Records of the states that are taken together, about as many as a 1-year file has households."""
+
 _RECORDS_AT_ONCE: Final = 1_000_000
 """Records in memory with all their replicates, where ranks are worked out record by record."""
 
@@ -90,15 +93,43 @@ def quantile_estimates(
     `detail` adds df, t, woodruff_f, woodruff_se, woodruff_p_lb, woodruff_p_ub. Raises `InputError` for records in a
     PUMA that no county has and for a missing value or weight.
     """
-    areas = Areas.of(allocation, levels)
-    people = _Records.of(records, areas, spec, weights)
+    table = allocation.lazy().collect()
     frames = []
-    for position, grouping in enumerate(spec.groupings):
-        cells = _Cells.of(areas, people, position, len(grouping.labels))
-        frames += cells.estimates(people, spec, grouping, detail=detail)
+    for first, last in _ranges_of_states(records, table, spec):
+        some = pl.col("state").is_between(pl.lit(first), pl.lit(last))
+        areas = Areas.of(table.filter(some), levels)
+        people = _Records.of(records.filter(some), areas, spec, weights)
+        of_these = []
+        for position, grouping in enumerate(spec.groupings):
+            cells = _Cells.of(areas, people, position, len(grouping.labels))
+            of_these += cells.estimates(people, spec, grouping, detail=detail)
+        frames.append(pl.concat(of_these).filter(pl.col("state").is_in(people.states.implode())))
     out = pl.concat(frames).with_columns(pl.lit(sample).alias("sample"))
-    out = out.filter(pl.col("state").is_in(people.states.implode()))
     return out.sort("metric", "level", "state", "geo", "subgroup_type", "subgroup")
+
+
+def _ranges_of_states(records: pl.LazyFrame, allocation: pl.DataFrame, spec: QuantileSpec) -> list[tuple[str, str]]:
+    """First and last code of the states that are taken together, in order; every record's state is in one range.
+
+    No area crosses a state line, so that memory need not grow with the file: a range has about `_RECORDS_OF_STATES`
+    records, or one state. States that the allocation does not have are taken together with one it has, so that their
+    records are refused as those of unknown areas.
+    """
+    count = (
+        records.filter(universe(spec.filters)).group_by("state").len().sort("state").collect(engine="streaming")
+    ).with_columns(pl.col("state").is_in(allocation["state"].unique().implode()).alias("known"))
+    if count["state"].null_count():
+        raise InputError("a record of the universe has no state.", source=SOURCE, column="state")
+    ranges: list[tuple[str, str]] = []
+    total, known = 0, False
+    for state, records_of, in_allocation in count.select("state", "len", "known").iter_rows():
+        if ranges and (total + records_of <= _RECORDS_OF_STATES or not known or not in_allocation):
+            ranges[-1] = (ranges[-1][0], state)
+        else:
+            ranges.append((state, state))
+            total, known = 0, False
+        total, known = total + records_of, known or in_allocation
+    return ranges or [("", "")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +265,7 @@ class _Cells:
         if people.weights.replicates and at.size:
             found |= self._woodruff(people, distribution, at)
         elif people.weights.replicates:
-            found |= dict.fromkeys(("se", "lb", "ub", *_DETAIL), np.zeros(at.shape))
+            found |= {c: np.zeros(at.shape, dtype=int if c == "df" else float) for c in ("se", "lb", "ub", *_DETAIL)}
         frames = []
         for j, metric in enumerate(spec.probabilities):
             figures = {name: self._by_geography(values[:, j]) for name, values in found.items()}
@@ -339,7 +370,7 @@ class _Cells:
         return stack
 
 
-_DETAIL: Final = frozenset(("df", "t", "woodruff_f", "woodruff_se", "woodruff_p_lb", "woodruff_p_ub"))
+_DETAIL: Final = ("df", "t", "woodruff_f", "woodruff_se", "woodruff_p_lb", "woodruff_p_ub")
 
 
 @dataclass(frozen=True, eq=False)

@@ -263,3 +263,24 @@ def test_income_of_alaska_2018_equals_the_published_percentiles(mirror, realcase
                     compared += 1
                 assert mine["quality"] == row[f"{metric}_quality"] or level == "place"
     assert compared == (len(ours.unique("geo")) - 1) * 9
+
+
+def test_states_may_be_taken_together_or_one_by_one(monkeypatch):
+    frame = people(4).sample(fraction=1.0, shuffle=True, seed=1)
+    run = {"weights": WEIGHTS, "sample": "acs5", "detail": True}
+    together = quantile_estimates(frame.lazy(), MAP, SPEC, **run)
+    monkeypatch.setattr(quantiles, "_RECORDS_OF_STATES", 1)
+    assert quantiles._ranges_of_states(frame.lazy(), MAP, SPEC) == [("01", "01"), ("02", "02")]
+    assert quantile_estimates(frame.lazy(), MAP, SPEC, **run).equals(together)
+
+
+@pytest.mark.parametrize("state", ["00", "015", "03"])
+def test_a_state_that_no_area_has_is_refused_wherever_it_stands(monkeypatch, state):
+    monkeypatch.setattr(quantiles, "_RECORDS_OF_STATES", 1)
+    frame = people(4)
+    stray = pl.concat([frame, frame.head(1).with_columns(pl.lit(state).alias("state"))]).lazy()
+    with pytest.raises(InputError, match=f"1 records lie in PUMAs that no county .* has: {state}-00100"):
+        quantile_estimates(stray, MAP, SPEC, weights=WEIGHTS, sample="acs5")
+    nowhere = frame.with_columns(pl.lit(None, dtype=pl.String).alias("state")).lazy()
+    with pytest.raises(InputError, match="no state"):
+        quantile_estimates(nowhere, MAP, SPEC, weights=WEIGHTS, sample="acs5")

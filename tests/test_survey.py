@@ -12,7 +12,7 @@ from survey_support import allocation_frame, plain_share, replicate_names, with_
 from metrics import acs_recodes, replication, survey
 from metrics.areas import Areas
 from metrics.cells import EVERYBODY, Filter, Grouping
-from metrics.replication import Weights, rank, rank_each
+from metrics.replication import Weights, rank, rank_each, t_quantile
 from metrics.survey import ShareSpec, share_estimates
 from schemas.errors import InputError
 
@@ -296,3 +296,13 @@ def test_income_groups_and_missing_race():
 
     assert named(income) == ["Less than $50,000", "Less than $50,000", "$50,000 or More", None, None]
     assert named(race) == ["White, Non-Hispanic", "Hispanic", "Other Races and Ethnicities", None, None]
+
+
+def test_listed_t_quantiles_are_those_of_the_library():
+    from scipy.special import stdtrit
+
+    df = np.arange(120)
+    expected = np.where(df < 1, np.nan, stdtrit(np.maximum(df, 1).astype(float), 0.975))
+    assert np.array_equal(t_quantile(df), expected, equal_nan=True)
+    assert np.array_equal(t_quantile(df[:80].reshape(8, 10)), expected[:80].reshape(8, 10), equal_nan=True)
+    assert np.isnan(t_quantile(np.array([-1, 0]))).all()
