@@ -12,7 +12,7 @@ the gate compares, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ import polars as pl
 
 from metrics.predictor import Entry
 from outputs.pairs import agrees, side_by_side
+from outputs.tables import SideTable
 from outputs.write import csv_text
 from schemas.labels import ALL
 
@@ -121,7 +122,20 @@ MEANING: Final[dict[str, dict[str, str]]] = {
         "alone": "Whether our figure is of this area alone; one shared with neighbors describes them as well.",
     },
 }
-"""Table -> column -> what it holds, for the page."""
+"""Table -> column -> what it holds."""
+
+TITLES: Final[dict[str, str]] = {
+    "coterminous": "Cities that are a county of their own, beside that county",
+    "drift": "Figures from year to year",
+    "published": "Survey figures beside the Census Bureau's published tables",
+}
+
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "coterminous": ("metric", "sample", "year", "subgroup", "name"),
+    "drift": ("metric", "level", "sample", "from_year"),
+    "published": ("year", "level", "state", "geo", "metric", "sample"),
+}
+"""Table -> the columns that identify a row."""
 
 
 @dataclass(frozen=True)
@@ -326,15 +340,22 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.2%}"
 
 
-def report(entries: Mapping[str, Entry], published: pl.DataFrame | None, *, notice: str = "") -> Callable[[Path], None]:
+def report(
+    entries: Mapping[str, Entry], published: pl.DataFrame | None, *, notice: str = ""
+) -> Callable[[Path], Sequence[SideTable]]:
     """An addition to a release (see `outputs.release.publish`, `extras`): writes `calibration/` into its folder."""
 
-    def write(folder: Path) -> None:
+    def write(folder: Path) -> list[SideTable]:
         found = calibrate(pl.scan_parquet(folder / "estimates.parquet"), entries, published)
-        target = folder / FOLDER
-        target.mkdir()
+        (folder / FOLDER).mkdir()
+        (folder / FOLDER / "calibration.md").write_text(as_markdown(found, notice), encoding="utf-8")
+        tables = []
         for name, frame in (("coterminous", found.pairs), ("drift", found.drift), ("published", found.published)):
-            (target / f"{name}.csv").write_bytes(csv_text(frame))
-        (target / "calibration.md").write_text(as_markdown(found, notice), encoding="utf-8")
+            path = f"{FOLDER}/{name}.csv"
+            (folder / path).write_bytes(csv_text(frame))
+            types = {column: dtype.base_type() for column, dtype in frame.schema.items()}
+            table = SideTable(f"calibration_{name}", TITLES[name], types, MEANING[name], (path,), KEYS[name])
+            tables.append(table)
+        return tables
 
     return write

@@ -270,7 +270,7 @@ Start with `data_dictionary.html`; what is new stands in `RELEASE_NOTES.md`, the
 | `suppressions.csv` | figures withheld after review |
 | `mobility.duckdb` | all of it, ready to query |
 {extras}| `data_dictionary.html`, `data_dictionary.csv` | every column of every table but those of `calibration/` |
-| `datapackage.json`, `croissant.json` | the same for programs (Frictionless, Croissant) |
+| `datapackage.json`, `croissant.json` | all tables for programs (Frictionless, Croissant) |
 | `RELEASE_NOTES.md`, `gate_report.md`, `gate_report.json` | what is new; the rules this release was held to |
 | `release.json`, `SHA256SUMS` | facts about this release, checksums |
 

@@ -55,6 +55,7 @@ from outputs.revisions import previous_release
 from outputs.rules.context import Before, ReleaseContext, WideFile
 from outputs.rules.report import GateFailedError, GateReport, run_gate
 from outputs.sides import Sides, write_sides
+from outputs.tables import SideTable
 from outputs.wide import assemble, universe
 from outputs.write import csv_text, write_csv, write_parquet
 from schemas.errors import MobilityError
@@ -123,6 +124,7 @@ class _Draft:
     paths: dict[str, tuple[str, str]] = field(default_factory=dict)
     without_values: list[str] = field(default_factory=list)
     sides: Sides | None = None
+    sums: dict[str, tuple[int, str]] = field(default_factory=dict)
     long: LongFiles = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,7 +159,7 @@ def publish(
     name: str | None = None,
     layouts: Sequence[Layout] = ("clean",),
     entries: Mapping[str, Entry] | None = None,
-    extras: Sequence[Callable[[Path], None]] = (),
+    extras: Sequence[Callable[[Path], Sequence[SideTable] | None]] = (),
     facts: GateFacts | None = None,
     latest: bool = True,
     scratch: Path | None = None,
@@ -168,9 +170,10 @@ def publish(
 
     `estimates` maps predictors to their Parquet files (or lazy frames) of `Estimate` columns, or is one lazy frame of
     all; they have passed their gate. `spines` maps each data year to its spine. `entries` is the catalog. `extras` are
-    called with the draft's folder before it is checked and sealed, to add files (revisions, explorer). `facts` are what
-    the gate cannot see in files. `latest` false leaves `LATEST` alone, for a candidate. `scratch` is where a remote
-    release is drafted. The release is compared with the earlier one under `previous_root` (default: `out_root`).
+    called with the draft's folder before it is checked and sealed, to add files (explorer, calibration); tables among
+    them that they return are described for programs. `facts` are what the gate cannot see in files. `latest` false
+    leaves `LATEST` alone, for a candidate. `scratch` is where a remote release is drafted. The release is compared with
+    the earlier one under `previous_root` (default: `out_root`).
 
     Without a `name`, the release is called by a hash of its content (estimates, spines, declarations, layouts, code),
     after `SYNTHETIC-` if its figures are generated and `partial-` if it covers some states only; the same inputs give
@@ -202,8 +205,7 @@ def publish(
         if not reused:
             _write_wide(draft, frame)
             table = _write_tables(draft)
-            for extra in extras:
-                extra(folder)
+            _describe(draft, [table for extra in extras for table in extra(folder) or ()])
             _verify(draft, ours)
             created = now()
             gate = _pass_gate(draft, frame, table, facts or GateFacts(), created)
@@ -300,7 +302,7 @@ def _write_wide(draft: _Draft, raw: pl.LazyFrame) -> None:
 
 
 def _write_tables(draft: _Draft) -> pl.DataFrame:
-    """Plain tables, dictionary, descriptions for programs, and database; returns the dictionary."""
+    """Plain tables, dictionary and database; returns the dictionary."""
     draft.sides = sides = write_sides(
         draft.folder,
         name=draft.name,
@@ -318,15 +320,7 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
     if "reference" not in draft.layouts:
         rules = rules.filter(pl.col("applies_to").is_in(["both", "release"]))
     write_csv(rules, draft.folder / "suppressions.csv")
-    sums = {path: (size, sha256) for path, size, sha256 in checksums(draft.folder)}
-    package = datapackage(
-        draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta, tables=sides.tables
-    )
-    (draft.folder / "datapackage.json").write_text(package, encoding="utf-8")
-    described = croissant(
-        draft.name, draft.written, draft.paths, sides.tables, sums, entries=draft.here, meta=draft.meta
-    )
-    (draft.folder / "croissant.json").write_text(described, encoding="utf-8")
+    draft.sums = _sums(draft.folder)
     write_database(
         draft.folder / DATABASE,
         release=draft.name,
@@ -340,6 +334,25 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
         tables=sides.tables,
     )
     return table
+
+
+def _sums(folder: Path) -> dict[str, tuple[int, str]]:
+    """Bytes and sha256 of every file by its path."""
+    return {path: (size, sha256) for path, size, sha256 in checksums(folder)}
+
+
+def _describe(draft: _Draft, added: Sequence[SideTable]) -> None:
+    """The descriptions for programs: the files as they were written, and the tables that were added to them."""
+    assert draft.sides is not None
+    tables = [*draft.sides.tables, *added]
+    found = _sums(draft.folder) if added else {}
+    sums = draft.sums | {path: found[path] for table in added for path in table.paths}
+    package = datapackage(
+        draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta, tables=tables
+    )
+    (draft.folder / "datapackage.json").write_text(package, encoding="utf-8")
+    described = croissant(draft.name, draft.written, draft.paths, tables, sums, entries=draft.here, meta=draft.meta)
+    (draft.folder / "croissant.json").write_text(described, encoding="utf-8")
 
 
 # --- Checking it ----------------------------------------------------------------------------------------------------

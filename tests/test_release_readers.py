@@ -16,6 +16,7 @@ import pytest
 from test_outputs_release import ENTRIES, META, SPINES, YEARS, _estimates
 
 from metrics.catalog import catalog
+from outputs import calibration
 from outputs.about import InputFile, Lineage, OwedFile
 from outputs.check import check_no_sources
 from outputs.comparability import comparability
@@ -49,7 +50,8 @@ def frames():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("readers")
-    return root / publish(frames(), SPINES, root, ABOUT, entries=ENTRIES).name
+    extras = [calibration.report(ENTRIES, None)]
+    return root / publish(frames(), SPINES, root, ABOUT, entries=ENTRIES, extras=extras).name
 
 
 # ---- readers --------------------------------------------------------------------------------------------------------
@@ -131,6 +133,7 @@ def test_the_data_package_keeps_the_rules_of_frictionless(folder):
             if "enum" in declared.get("constraints", {}):
                 assert set(cells) <= set(declared["constraints"]["enum"])
     listed = {r["path"] for r in package["resources"]}
+    assert {f"calibration/{table}.csv" for table in ("coterminous", "drift", "published")} <= listed
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix in (".csv", ".gz", ".parquet")}
     assert {p for p in there if not p.startswith("estimates/")} == listed
 
@@ -235,6 +238,10 @@ def test_the_dictionary_page_tells_every_column_of_every_file(folder):
     assert "SYNTHETIC" in page
     first = {row[0] for row in cells.rows if row}
     for csv in folder.rglob("*.csv"):
+        if csv.parent.name == "calibration":  # its own page does
+            told = (csv.parent / "calibration.md").read_text()
+            assert all(f"| `{column}` |" in told for column in pd.read_csv(csv, nrows=1).columns), csv.name
+            continue
         assert f"<h3>{csv.stem}</h3>" in page
         assert set(pd.read_csv(csv, nrows=1).columns) <= first, csv.name
     for reason, words in REASONS.items():
@@ -259,6 +266,7 @@ def test_the_first_page_names_every_file_and_its_queries_run(folder):
     page = (folder / "README.md").read_text()
     for path in folder.rglob("*"):
         relative = path.relative_to(folder).as_posix()
+        relative = "calibration/" if relative.startswith("calibration/") else relative
         if path.is_file() and not relative.startswith("estimates/") and relative != "README.md":
             assert f"`{relative}`" in page, relative
     queries = re.findall(r"^    (select .*?;)$", page[page.index("## Queries") :], flags=re.M)
