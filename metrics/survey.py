@@ -35,7 +35,7 @@ from schemas.errors import InputError
 
 SOURCE: Final = "ACS microdata"
 
-_RECORDS_AT_ONCE: Final = 500_000
+_RECORDS_AT_ONCE: Final = 100_000
 """Records in memory with all their replicates, where ranks are worked out record by record."""
 
 _PARTS_PER_DESIGN: Final = 50
