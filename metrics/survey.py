@@ -35,6 +35,9 @@ from schemas.errors import InputError
 
 SOURCE: Final = "ACS microdata"
 
+_RECORDS_AT_ONCE: Final = 100_000
+"""Records in memory with all their replicates, where ranks are worked out record by record."""
+
 _PARTS_PER_DESIGN: Final = 50
 """Small states' PUMAs are summed in parts, to have that many rows of sums (twice, by the outcome) or a few more."""
 
@@ -113,12 +116,12 @@ def share_estimates(
     """
     areas = Areas.of(allocation, levels)
     sums = puma_sums(records, areas, specs, weights)
-    frames = []
+    found: list[_Measured] = []
     for position, spec in enumerate(specs):
         code = sums.frame[f"code_{position}"]
         inside = np.flatnonzero(code.is_not_null().to_numpy())
         outcome, groups = spec.decoded(code.gather(inside).to_numpy().astype(np.int64))
-        for grouping, group in zip(spec.groupings, groups, strict=True):
+        for which, (grouping, group) in enumerate(zip(spec.groupings, groups, strict=True)):
             cells = _Cells(
                 areas=areas,
                 spec=spec,
@@ -129,7 +132,9 @@ def share_estimates(
                 count=sums.frame["n"].gather(inside).to_numpy(),
                 weights=sums.weights[inside],
             )
-            frames.append(cells.estimates(records, weights, detail=detail))
+            found.append(cells.measured(position, which, weights))
+    _decide_ranks(found, records, areas, sums, specs, weights)
+    frames = [one.estimates(areas, detail=detail) for one in found]
     out = pl.concat(frames).with_columns(pl.lit(sample).alias("sample"))
     return out.sort("metric", "level", "state", "geo", "subgroup_type", "subgroup")
 
@@ -200,8 +205,8 @@ class _Cells:
     count: Integers
     weights: Integers
 
-    def estimates(self, records: pl.LazyFrame, weights: Weights, *, detail: bool) -> pl.DataFrame:
-        """`Estimate` columns (without sample) of every cell in a state that has records."""
+    def measured(self, position: int, which: int, weights: Weights) -> _Measured:
+        """The figures of every cell but for its interval; `position` and `which` number the spec and its grouping."""
         by_puma = self._dense(self.weights)
         numerator = self.areas.pooled(by_puma[:, :, 1])
         denominator = self.areas.pooled(by_puma.sum(axis=2))
@@ -216,17 +221,14 @@ class _Cells:
             "numerator": np.where(enough, self.areas.people(numerator[..., 0]), np.nan),
             "denominator": np.where(enough, self.areas.people(denominator[..., 0]), np.nan),
         }
+        ranks: Integers | None = None
+        undecided: list[_Design] = []
         if weights.replicates:
             replicates = ((numerator[..., r], denominator[..., r]) for r in range(1, numerator.shape[-1]))
-            se = np.sqrt(variance(theta, replicates, len(weights.replicates)))
-            df = np.broadcast_to(self._ranks(enough, records, weights)[:, None] - 1, theta.shape)
-            t = t_quantile(df)
-            figures |= {"se": se, "lb": np.maximum(theta - t * se, 0.0), "ub": np.minimum(theta + t * se, 1.0)}
-            if detail:
-                figures |= {"df": df, "t": t}
+            figures["se"] = np.sqrt(variance(theta, replicates, len(weights.replicates)))
+            ranks, undecided = self._ranks(enough, weights)
         states = self.areas.pumas["state"].gather(np.unique(self.puma)).unique()
-        estimates = rows(self.areas, self.grouping, self.spec.metric, figures, suppress_by=self.spec.suppress_by)
-        return estimates.filter(pl.col("state").is_in(states.implode()))
+        return _Measured(self.spec, self.grouping, position, which, figures, states, ranks, undecided)
 
     def _dense(self, values: Integers) -> Integers:
         """Sums of rows as an array PUMA x label x outcome (x weights)."""
@@ -240,33 +242,26 @@ class _Cells:
             out[key[order][first]] = np.add.reduceat(values[mine[order]], first, axis=0)
         return out.reshape(self.areas.pumas.height, labels, 2, *values.shape[1:])
 
-    def _ranks(self, enough: npt.NDArray[np.bool_], records: pl.LazyFrame, weights: Weights) -> Integers:
+    def _ranks(self, enough: npt.NDArray[np.bool_], weights: Weights) -> tuple[Integers, list[_Design]]:
         """Rank of the design each geography belongs to: its state's records that suppression leaves at its level.
 
         Sums of records span no more than the records do: where some rows of PUMA sums have full rank for certain, so
-        have the records. Only designs for which that is not certain are read again, record by record.
+        have the records. The other designs are returned, to be read again record by record.
         """
         level = self.areas.geos["level"].to_numpy()
         state_of_geo, state_of_puma = self.areas.states
         ranks = np.zeros(self.areas.geos.height, dtype=np.int64)
-        undecided: list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]] = []
+        undecided: list[_Design] = []
         for name in np.unique(level):
             used = self.areas.touched(enough & (level == name)[:, None])
             full = self._full_by_sums(used, state_of_puma)
             ranks[(level == name) & full[state_of_geo]] = len(weights.replicates)
             in_use = np.unique(state_of_puma[used.any(axis=1)])
             undecided += [
-                ((level == name) & (state_of_geo == s), used & (state_of_puma == s)[:, None])
+                _Design(int(s), (level == name) & (state_of_geo == s), used & (state_of_puma == s)[:, None])
                 for s in in_use[~full[in_use]]
             ]
-        if undecided:
-            found = self._records_of(np.logical_or.reduce([used for _, used in undecided]), records, weights)
-            stratum = found["stratum"].to_numpy()
-            replicates = found.select(weights.replicates)
-            for geos, used in undecided:
-                design = replicates.filter(pl.Series(used.reshape(-1)[stratum]))
-                ranks[geos] = rank(design.to_numpy())
-        return ranks
+        return ranks, undecided
 
     def _full_by_sums(self, used: npt.NDArray[np.bool_], state_of_puma: Integers) -> npt.NDArray[np.bool_]:
         """Per state, whether sums of the used cells (PUMA x label) show a full rank."""
@@ -280,16 +275,103 @@ class _Cells:
             stack[state[few], position[few] % PROBES] += self.weights[mine[few], 1:]
         return certainly_full_each(stack)
 
-    def _records_of(self, used: npt.NDArray[np.bool_], records: pl.LazyFrame, weights: Weights) -> pl.DataFrame:
-        """Replicate weights of the universe's records in the used cells, with `stratum` = PUMA * labels + label."""
-        labels = len(self.grouping.labels)
-        pumas = self.areas.pumas.filter(pl.Series(used.any(axis=1))).lazy()
-        stratum = pl.col("ix").cast(pl.Int64) * labels + pl.col("group").cast(pl.Int64)
-        return (
-            records.filter(universe(self.spec.filters))
-            .select(*PUMA_KEY, self.grouping.code.alias("group"), *weights.replicates)
-            .join(pumas, on=PUMA_KEY, how="inner")
-            .filter(pl.col("group").is_not_null())
-            .select(stratum.alias("stratum"), *weights.replicates)
-            .collect(engine="streaming")
-        )
+
+@dataclass(frozen=True, eq=False)
+class _Design:
+    """A state's records that suppression leaves at a level: the state's number, the geographies they give the rank
+    for, and the cells (PUMA x label) they lie in."""
+
+    state: int
+    geos: npt.NDArray[np.bool_]
+    used: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Figures of one share and one subgroup type. `ranks` (by geography, None without replicates) are final but for
+    those of the `undecided` designs; `states` are those that have records."""
+
+    spec: ShareSpec
+    grouping: Grouping
+    position: int
+    which: int
+    figures: Figures
+    states: pl.Series
+    ranks: Integers | None
+    undecided: list[_Design]
+
+    def estimates(self, areas: Areas, *, detail: bool) -> pl.DataFrame:
+        """`Estimate` columns (without sample) of every cell in a state that has records."""
+        figures = dict(self.figures)
+        if self.ranks is not None:
+            theta, se = figures["value"], figures["se"]
+            df = np.broadcast_to(self.ranks[:, None] - 1, theta.shape)
+            t = t_quantile(df)
+            figures |= {"lb": np.maximum(theta - t * se, 0.0), "ub": np.minimum(theta + t * se, 1.0)}
+            if detail:
+                figures |= {"df": df, "t": t}
+        estimates = rows(areas, self.grouping, self.spec.metric, figures, suppress_by=self.spec.suppress_by)
+        return estimates.filter(pl.col("state").is_in(self.states.implode()))
+
+
+def _decide_ranks(
+    found: Sequence[_Measured],
+    records: pl.LazyFrame,
+    areas: Areas,
+    sums: PumaSums,
+    specs: Sequence[ShareSpec],
+    weights: Weights,
+) -> None:
+    """Fill in the ranks of undecided designs: the records of their PUMAs are read once for all shares, a few states
+    at a time."""
+    if not any(one.undecided for one in found):
+        return
+    used = np.zeros(areas.pumas.height, dtype=bool)
+    for design in (design for one in found for design in one.undecided):
+        used |= design.used.any(axis=1)
+    count = np.bincount(sums.frame["ix"].to_numpy(), sums.frame["n"].to_numpy(), minlength=used.size)
+    _, state_of_puma = areas.states
+    by_state = np.bincount(state_of_puma, np.where(used, count, 0))
+    open_states = np.flatnonzero(np.bincount(state_of_puma, used))
+    positions = sorted({one.position for one in found if one.undecided})
+    turn = np.cumsum(by_state[open_states]) // _RECORDS_AT_ONCE
+    for some in np.split(open_states, np.flatnonzero(np.diff(turn)) + 1):
+        theirs = areas.pumas.filter(pl.Series(used & np.isin(state_of_puma, some)))
+        read = _records_in(theirs, records, positions, specs, weights)
+        replicates = read.select(weights.replicates)
+        for one in found:
+            mine = [design for design in one.undecided if design.state in some]
+            if not mine:
+                continue
+            assert one.ranks is not None
+            code = read[f"code_{one.position}"]
+            group = np.where(
+                code.is_null().to_numpy(),
+                -1,
+                one.spec.decoded(code.fill_null(0).to_numpy().astype(np.int64))[1][one.which],
+            )
+            labels = len(one.grouping.labels)
+            stratum = np.where(group < 0, -1, read["ix"].to_numpy().astype(np.int64) * labels + group)
+            for design in mine:
+                chosen = np.append(design.used.reshape(-1), False)[stratum]
+                one.ranks[design.geos] = rank(replicates.filter(pl.Series(chosen)).to_numpy())
+
+
+def _records_in(
+    pumas: pl.DataFrame,
+    records: pl.LazyFrame,
+    positions: Sequence[int],
+    specs: Sequence[ShareSpec],
+    weights: Weights,
+) -> pl.DataFrame:
+    """The records of some PUMAs in the universe of a share: ix, the codes of the shares, the replicate weights."""
+    inside = reduce(or_, (universe(specs[p].filters) for p in positions))
+    first, last = pumas["state"].min(), pumas["state"].max()
+    return (
+        # The range of states lets a scan pass over parts of a file that is sorted by state.
+        records.filter(pl.col("state").is_between(pl.lit(first), pl.lit(last)) & inside)
+        .select(*PUMA_KEY, *(specs[p].code.alias(f"code_{p}") for p in positions), *weights.replicates)
+        .join(pumas.lazy(), on=PUMA_KEY, how="inner")
+        .select("ix", *(f"code_{p}" for p in positions), *weights.replicates)
+        .collect(engine="streaming")
+    )

@@ -207,6 +207,27 @@ def test_rank_from_sums_agrees_with_rank_from_records(monkeypatch):
     assert shares(frame, detail=True).equals(quick)
 
 
+def test_open_designs_of_several_shares_are_read_once_or_a_state_at_a_time(monkeypatch):
+    first = ShareSpec("first", (Filter("light", pl.col("w") < 150),), pl.col("y"), (EVERYBODY, GROUP))
+    second = ShareSpec("second", (Filter("heavy", pl.col("w") > 100),), pl.col("w") > 200, (GROUP,))
+    run = {"weights": WEIGHTS, "sample": "test", "detail": True}
+    quick = share_estimates(WHOLE.lazy(), MAP, [first, second], **run)
+    monkeypatch.setattr(survey, "certainly_full_each", lambda stack: np.zeros(stack.shape[0], dtype=bool))
+    readings, read = [], survey._records_in
+
+    def counted(pumas, *rest):
+        readings.append(pumas["state"].unique().sort().to_list())
+        return read(pumas, *rest)
+
+    monkeypatch.setattr(survey, "_records_in", counted)
+    assert share_estimates(WHOLE.lazy(), MAP, [first, second], **run).equals(quick)
+    assert readings == [["01", "02"]]
+    readings.clear()
+    monkeypatch.setattr(survey, "_RECORDS_AT_ONCE", 1)
+    assert share_estimates(WHOLE.lazy(), MAP, [first, second], **run).equals(quick)
+    assert readings == [["01"], ["02"]]
+
+
 def test_repeated_replicates_leave_fewer_degrees_of_freedom():
     frame = WHOLE.with_columns(pl.col(f"r{(i - 1) % 20 + 1}").alias(f"r{i}") for i in range(1, 81))
     assert shares(frame, detail=True)["df"].unique().to_list() == [19]
