@@ -288,8 +288,11 @@ class _Design:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """Figures of one share and one subgroup type. `ranks` (by geography, None without replicates) are final but for
-    those of the `undecided` designs; `states` are those that have records."""
+    """Figures of one share and one subgroup type, its interval not yet made.
+
+    `position` numbers the share among those made together, `which` the subgroup type among the share's. `ranks` (by
+    geography, None without replicates) are final but for those of the `undecided` designs. `states` have records.
+    """
 
     spec: ShareSpec
     grouping: Grouping
@@ -322,8 +325,11 @@ def _decide_ranks(
     specs: Sequence[ShareSpec],
     weights: Weights,
 ) -> None:
-    """Fill in the ranks of undecided designs: the records of their PUMAs are read once for all shares, a few states
-    at a time."""
+    """Fill in the ranks of undecided designs.
+
+    The records of their PUMAs are read once for all shares, as many states at a time as `_RECORDS_AT_ONCE` allows. A
+    design of a state lies in that state's PUMAs only.
+    """
     if not any(one.undecided for one in found):
         return
     used = np.zeros(areas.pumas.height, dtype=bool)

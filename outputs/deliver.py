@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -75,9 +75,10 @@ def write_line(root: Path | UPath, name: str, line: str) -> None:
     beside.replace(root / name)
 
 
-def checksums(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """Path within the release, bytes and sha256 of each file, sorted by path."""
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+def checksums(folder: Path, only: Iterable[str] | None = None) -> Iterator[tuple[str, int, str]]:
+    """Path within the release, bytes and sha256 of each file (or of some), sorted by path."""
+    files = (p for p in folder.rglob("*") if p.is_file()) if only is None else (folder / name for name in only)
+    for path in sorted(files):
         digest = hashlib.sha256()
         with path.open("rb") as file:
             while block := file.read(1 << 20):

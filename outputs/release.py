@@ -205,7 +205,7 @@ def publish(
         if not reused:
             _write_wide(draft, frame)
             table = _write_tables(draft)
-            _describe(draft, [table for extra in extras for table in extra(folder) or ()])
+            _describe(draft, [added for extra in extras for added in extra(folder) or ()])
             _verify(draft, ours)
             created = now()
             gate = _pass_gate(draft, frame, table, facts or GateFacts(), created)
@@ -320,7 +320,7 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
     if "reference" not in draft.layouts:
         rules = rules.filter(pl.col("applies_to").is_in(["both", "release"]))
     write_csv(rules, draft.folder / "suppressions.csv")
-    draft.sums = _sums(draft.folder)
+    draft.sums = {path: (size, sha256) for path, size, sha256 in checksums(draft.folder)}
     write_database(
         draft.folder / DATABASE,
         release=draft.name,
@@ -336,17 +336,12 @@ def _write_tables(draft: _Draft) -> pl.DataFrame:
     return table
 
 
-def _sums(folder: Path) -> dict[str, tuple[int, str]]:
-    """Bytes and sha256 of every file by its path."""
-    return {path: (size, sha256) for path, size, sha256 in checksums(folder)}
-
-
 def _describe(draft: _Draft, added: Sequence[SideTable]) -> None:
     """The descriptions for programs: the files as they were written, and the tables that were added to them."""
     assert draft.sides is not None
     tables = [*draft.sides.tables, *added]
-    found = _sums(draft.folder) if added else {}
-    sums = draft.sums | {path: found[path] for table in added for path in table.paths}
+    paths = [path for table in added for path in table.paths]
+    sums = draft.sums | {path: (size, sha256) for path, size, sha256 in checksums(draft.folder, paths)}
     package = datapackage(
         draft.name, draft.written, draft.paths, sums, entries=draft.here, meta=draft.meta, tables=tables
     )
